@@ -1,0 +1,239 @@
+package frame
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// version is the first byte of an encoded frame. The rest is a sequence of varints and length-prefixed strings, section
+// by section in the order of Frame's fields. The spool's checksum protects it.
+const version = 1
+
+// Append encodes f behind dst.
+func Append(dst []byte, f *Frame) []byte {
+	dst = append(dst, version)
+	dst = binary.AppendUvarint(dst, uint64(len(f.Minutes)))
+	for i := range f.Minutes {
+		m := &f.Minutes[i]
+		dst = appendText(dst, string(m.Sensor))
+		dst = binary.AppendVarint(dst, m.Minute)
+		dst = binary.AppendVarint(dst, int64(m.Newest))
+		for _, n := range []int64{m.Received, m.Duplicate, m.Late, m.Stamped, m.Accepted, m.Reports, m.Missing} {
+			dst = binary.AppendVarint(dst, n)
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Rejections)))
+	for _, r := range f.Rejections {
+		dst = appendText(dst, string(r.Sensor))
+		dst = binary.AppendVarint(dst, r.Minute)
+		dst = append(dst, byte(r.Reason))
+		dst = binary.AppendVarint(dst, r.N)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Sequences)))
+	for _, s := range f.Sequences {
+		dst = appendText(dst, string(s.Publisher))
+		dst = binary.AppendUvarint(dst, s.Seq)
+	}
+	dst = appendRefused(dst, f.Refused)
+	dst = binary.AppendUvarint(dst, uint64(len(f.Released)))
+	for _, id := range f.Released {
+		dst = binary.AppendVarint(dst, id)
+	}
+	dst = appendText(dst, f.Lines)
+	dst = binary.AppendUvarint(dst, uint64(len(f.Accepted)))
+	for _, n := range f.Accepted {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Suspects)))
+	for i := range f.Suspects {
+		s := &f.Suspects[i]
+		dst = binary.AppendUvarint(dst, uint64(s.Line))
+		dst = append(dst, byte(s.Domain))
+		dst = appendText(dst, string(s.Sensor))
+		dst = appendText(dst, s.Quantity)
+		dst = appendText(dst, s.Channel)
+		dst = binary.AppendVarint(dst, int64(s.Measured))
+	}
+	return dst
+}
+
+func appendRefused(dst []byte, refused []Refused) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(refused)))
+	for i := range refused {
+		r := &refused[i]
+		dst = binary.AppendVarint(dst, int64(r.Received))
+		dst = appendText(dst, r.Topic)
+		dst = appendText(dst, string(r.Publisher))
+		dst = appendText(dst, r.Payload)
+		dst = binary.AppendVarint(dst, r.SizeBytes)
+		dst = binary.AppendUvarint(dst, uint64(len(r.Faults)))
+		for _, fault := range r.Faults {
+			dst = append(dst, byte(fault.Reason))
+			dst = appendText(dst, string(fault.Counted))
+			dst = appendText(dst, string(fault.Sensor))
+			dst = appendText(dst, fault.Detail)
+			dst = binary.AppendVarint(dst, fault.Readings)
+		}
+	}
+	return dst
+}
+
+func appendText[T string | []byte](dst []byte, text T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
+
+// Parser decodes frames. It keeps the sensor ids that it has seen, so that frame after frame about the same sensors
+// costs no memory. It must not be used by two goroutines at once.
+type Parser struct {
+	texts map[string]string
+}
+
+// maxTexts bounds a Parser's memory of texts; when it is reached the memory starts anew.
+const maxTexts = 1 << 17
+
+// NewParser returns a Parser that has seen nothing.
+func NewParser() *Parser { return &Parser{texts: make(map[string]string)} }
+
+var errCut = errors.New("ends too early")
+
+// Parse decodes data into f. f.Lines and the payloads of f.Refused are parts of data, and valid as long as it is.
+func (p *Parser) Parse(data []byte, f *Frame) error {
+	f.Reset()
+	r := reader{rest: data, parser: p}
+	if v := r.byte(); r.err == nil && v != version {
+		return fmt.Errorf("frame of version %d; this program reads version %d", v, version)
+	}
+	for range r.count() {
+		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
+		for _, n := range []*int64{&m.Received, &m.Duplicate, &m.Late, &m.Stamped, &m.Accepted, &m.Reports, &m.Missing} {
+			*n = r.varint()
+		}
+		f.Minutes = append(f.Minutes, m)
+	}
+	for range r.count() {
+		f.Rejections = append(f.Rejections, Rejection{
+			Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Reason: telemetry.Reason(r.byte()), N: r.varint(),
+		})
+	}
+	for range r.count() {
+		f.Sequences = append(f.Sequences, Sequence{Publisher: telemetry.SensorID(r.text()), Seq: r.uvarint()})
+	}
+	for range r.count() {
+		f.Refused = append(f.Refused, r.refused())
+	}
+	for range r.count() {
+		f.Released = append(f.Released, r.varint())
+	}
+	f.Lines = r.bytes()
+	for range r.count() {
+		f.Accepted = append(f.Accepted, uint16(r.uvarint()))
+	}
+	for range r.count() {
+		f.Suspects = append(f.Suspects, Suspect{
+			Line: int(r.uvarint()), Domain: telemetry.Domain(r.byte()), Sensor: telemetry.SensorID(r.text()),
+			Quantity: r.text(), Channel: r.text(), Measured: telemetry.UnixMilli(r.varint()),
+		})
+	}
+	if r.err == nil && len(r.rest) > 0 {
+		r.err = fmt.Errorf("%d bytes too many", len(r.rest))
+	}
+	if r.err != nil {
+		return fmt.Errorf("frame of %d bytes: %w", len(data), r.err)
+	}
+	return nil
+}
+
+// reader takes a frame apart. After the first error it only returns zeros.
+type reader struct {
+	rest   []byte
+	parser *Parser
+	err    error
+}
+
+func (r *reader) refused() Refused {
+	m := Refused{
+		Received: telemetry.UnixMilli(r.varint()), Topic: r.freeText(), Publisher: telemetry.SensorID(r.text()),
+		Payload: r.bytes(), SizeBytes: r.varint(),
+	}
+	for range r.count() {
+		m.Faults = append(m.Faults, Fault{
+			Reason: telemetry.Reason(r.byte()), Counted: telemetry.SensorID(r.text()), Sensor: telemetry.SensorID(r.text()),
+			Detail: r.freeText(), Readings: r.varint(),
+		})
+	}
+	return m
+}
+
+func (r *reader) fail() {
+	if r.err == nil {
+		r.err = errCut
+	}
+	r.rest = nil
+}
+
+func (r *reader) byte() byte {
+	if len(r.rest) == 0 {
+		r.fail()
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.rest)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+// count reads a number of things, each at least a byte long, so that garbage cannot ask for endless work.
+func (r *reader) count() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	b := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *reader) freeText() string { return string(r.bytes()) }
+
+// text reads a text that is likely to come again.
+func (r *reader) text() string {
+	b := r.bytes()
+	if known, ok := r.parser.texts[string(b)]; ok {
+		return known
+	}
+	if len(r.parser.texts) >= maxTexts {
+		clear(r.parser.texts)
+	}
+	text := string(b)
+	r.parser.texts[text] = text
+	return text
+}

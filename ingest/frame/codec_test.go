@@ -1,0 +1,93 @@
+package frame_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+func example() *frame.Frame {
+	return &frame.Frame{
+		Minutes: []frame.Minute{
+			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Counts: frame.Counts{
+				Received: 9, Duplicate: 1, Late: 2, Stamped: 3, Accepted: 8, Reports: 4, Missing: -5,
+			}},
+			{Sensor: "", Minute: -1},
+		},
+		Rejections: []frame.Rejection{{Sensor: "loop-1", Minute: 29_000_001, Reason: telemetry.ReasonRange, N: 7}},
+		Sequences:  []frame.Sequence{{Publisher: "bridge-1", Seq: 1 << 63}},
+		Refused: []frame.Refused{{
+			Received: 1_740_000_000_000, Topic: "city/bridge-1/readings", Publisher: "bridge-1", Payload: []byte{0, 1, 255}, SizeBytes: 10_000_000,
+			Faults: []frame.Fault{{Reason: telemetry.ReasonTooLarge, Counted: "bridge-1", Sensor: "x", Detail: "10 MB", Readings: 1}},
+		}},
+		Released: []int64{3, -4},
+		Lines:    []byte("traffic,sensor=loop-1 speed=47 1740000000123\n"),
+		Accepted: []uint16{1, 65535},
+		Suspects: []frame.Suspect{{Line: 0, Domain: telemetry.Traffic, Sensor: "loop-1", Quantity: "speed", Channel: "2", Measured: 1_740_000_000_123}},
+	}
+}
+
+func TestParseReturnsWhatWasAppended(t *testing.T) {
+	parser := frame.NewParser()
+	for name, want := range map[string]*frame.Frame{"full": example(), "empty": {}} {
+		t.Run(name, func(t *testing.T) {
+			var got frame.Frame
+			if err := parser.Parse(frame.Append(nil, want), &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, &got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseRefusesAFrameThatIsCutAnywhere(t *testing.T) {
+	whole := frame.Append(nil, example())
+	parser := frame.NewParser()
+	for n := range whole {
+		var got frame.Frame
+		if err := parser.Parse(whole[:n], &got); err == nil {
+			t.Errorf("the first %d of %d bytes were taken for a frame", n, len(whole))
+		}
+	}
+	var got frame.Frame
+	if err := parser.Parse(append(whole, 0), &got); err == nil {
+		t.Error("a byte too many was not noticed")
+	}
+}
+
+func TestParseOfKnownSensorsAllocatesNothing(t *testing.T) {
+	f := example()
+	f.Refused = nil
+	data := frame.Append(nil, f)
+	parser := frame.NewParser()
+	var got frame.Frame
+	if err := parser.Parse(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = parser.Parse(data, &got) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(frame.Append(nil, example()))
+	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var first, again frame.Frame
+		if frame.NewParser().Parse(data, &first) != nil {
+			return
+		}
+		if err := frame.NewParser().Parse(frame.Append(nil, &first), &again); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
