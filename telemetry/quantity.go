@@ -86,6 +86,8 @@ type Quantity struct {
 	Min, Max float64
 	// States names the values 0, 1, 2 ... of a State; nil for other kinds.
 	States []string
+	// MolarMass is in g/mol, for gases whose volume fraction converts to mass per volume; 0 for everything else.
+	MolarMass float64
 	// Model is the attribute in the FIWARE Smart Data Models as "Model.attribute"; "" where none exists.
 	Model string
 }
@@ -98,6 +100,16 @@ func (id QuantityID) String() string { return catalogue[id].Name }
 
 // Quantities returns the whole catalogue, ordered by domain, then name. The caller must not change it.
 func Quantities() []Quantity { return catalogue }
+
+// StateIndex finds a state by its name; false for a name that the quantity does not have, and for every other kind.
+func (q *Quantity) StateIndex(name string) (int, bool) {
+	for i, state := range q.States {
+		if state == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
 
 // QuantityByName finds a quantity by its name.
 func QuantityByName(name string) (*Quantity, bool) {

@@ -1,0 +1,87 @@
+package telemetry
+
+// energyQuantities are of the grid and of what it feeds, by name; with them stands the health of devices in the street, so
+// that a technician finds supply and reception in one place.
+var energyQuantities = []Quantity{
+	{
+		Name: "active_power", Title: "Active power", Domain: Energy, Kind: Gauge, Unit: Watt, Min: -1e9, Max: 1e9,
+		Model: "ACMeasurement.totalActivePower",
+	},
+	{
+		Name: "apparent_power", Title: "Apparent power", Domain: Energy, Kind: Gauge, Unit: VoltAmpere, Min: 0, Max: 1e9,
+		Model: "ACMeasurement.totalApparentPower",
+	},
+	{
+		Name: "battery_level", Title: "Battery level", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
+		Model: "Device.batteryLevel",
+	},
+	{
+		Name: "battery_voltage", Title: "Battery voltage", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000,
+	},
+	{
+		Name: "current", Title: "Current", Domain: Energy, Kind: Gauge, Unit: Ampere, Min: -100_000, Max: 100_000,
+		Model: "ACMeasurement.current",
+	},
+	{
+		Name: "device_temperature", Title: "Temperature inside the device", Domain: Energy, Kind: Gauge, Unit: Celsius, Min: -60, Max: 150,
+	},
+	{
+		Name: "energy_export", Title: "Energy delivered to the grid", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
+		Model: "ACMeasurement.totalActiveEnergyExport",
+	},
+	{
+		Name: "energy_import", Title: "Energy taken from the grid", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
+		Model: "ACMeasurement.totalActiveEnergyImport",
+	},
+	{
+		Name: "energy_used", Title: "Energy used in the period", Domain: Energy, Kind: Count, Unit: WattHour, Min: 0, Max: 1e9,
+	},
+	{
+		Name: "frequency", Title: "Grid frequency", Domain: Energy, Kind: Gauge, Unit: Hertz, Min: 0, Max: 1_000,
+		Model: "ACMeasurement.frequency",
+	},
+	{
+		Name: "heat_energy", Title: "Heat delivered", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
+	},
+	{
+		Name: "irradiance", Title: "Solar irradiance", Domain: Energy, Kind: Gauge, Unit: WattPerSquareMetre, Min: 0, Max: 2_000,
+		Model: "WeatherObserved.solarRadiation",
+	},
+	{
+		Name: "phase_to_phase_voltage", Title: "Voltage between phases", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000_000,
+		Model: "ACMeasurement.phaseToPhaseVoltage",
+	},
+	{
+		Name: "power_factor", Title: "Power factor", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: -1, Max: 1,
+		Model: "ACMeasurement.powerFactor",
+	},
+	{
+		Name: "reactive_energy_import", Title: "Reactive energy taken from the grid", Domain: Energy, Kind: Counter, Unit: KilovarHour, Min: 0, Max: 1e12,
+		Model: "ACMeasurement.totalReactiveEnergyImport",
+	},
+	{
+		Name: "reactive_power", Title: "Reactive power", Domain: Energy, Kind: Gauge, Unit: Var, Min: -1e9, Max: 1e9,
+		Model: "ACMeasurement.totalReactivePower",
+	},
+	{
+		Name: "signal_strength", Title: "Received signal strength", Domain: Energy, Kind: Gauge, Unit: DecibelMilliwatt, Min: -200, Max: 50,
+	},
+	{
+		Name: "signal_to_noise", Title: "Signal to noise ratio", Domain: Energy, Kind: Gauge, Unit: Decibel, Min: -100, Max: 100,
+	},
+	{
+		Name: "thd_current", Title: "Harmonic distortion of current", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 10,
+		Model: "ACMeasurement.thdCurrent",
+	},
+	{
+		Name: "thd_voltage", Title: "Harmonic distortion of voltage", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 10,
+		Model: "ACMeasurement.thdVoltage",
+	},
+	{
+		Name: "uptime", Title: "Time since start", Domain: Energy, Kind: Counter, Unit: Second, Min: 0, Max: 1e10,
+	},
+	{
+		Name: "voltage", Title: "Voltage", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000_000,
+		Model: "ACMeasurement.phaseVoltage",
+	},
+}
