@@ -1,0 +1,333 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/lamppost-city/lamppost/internal/secret"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// Credentials says who may publish. The registry implements it. It is asked from many goroutines.
+type Credentials interface {
+	// Required is true once there is at least one credential; until then anonymous sessions are let in, on loopback.
+	Required() bool
+	// Verify checks a user and password and says what they allow. It may be slow: what it accepts is remembered for a
+	// minute, and at most two calls run at a time.
+	Verify(user, password string) (Grant, bool)
+}
+
+// Grant is what a credential allows.
+type Grant struct {
+	// Publisher is whose topics may be published, and whose settings may be read.
+	Publisher telemetry.SensorID
+	// All opens the topics of every publisher: for gateways and simulators.
+	All bool
+}
+
+const (
+	sessionUser  = "lamppost-ingest"
+	internalUser = "lamppost-internal"
+	// inboxPrefix begins with $, so that no wildcard of a subscriber matches the broker's own replies.
+	inboxPrefix = "$LAMPPOST"
+
+	verifyAtOnce  = 2
+	verifyWait    = 5 * time.Second
+	verifiedTTL   = time.Minute
+	verifiedLimit = 4096
+	gateWait      = 20 * time.Second
+	sendAgainWait = 5 * time.Second
+)
+
+// account is a user of this process, with a password made at its start.
+type account struct {
+	user     string
+	password secret.String
+}
+
+func newAccount(user string) account {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails, by its documentation
+	return account{user: user, password: secret.String(base64.RawURLEncoding.EncodeToString(raw))}
+}
+
+func (a account) matches(user, password string) bool {
+	return user == a.user && subtle.ConstantTimeCompare([]byte(password), []byte(a.password.Reveal())) == 1
+}
+
+// gatekeeper decides which connection comes in and what it may do. It is nats-server's custom authentication.
+type gatekeeper struct {
+	creds    Credentials
+	root     string // TopicRoot as a NATS subject
+	reserved map[string]bool
+	session  account
+	internal account
+	metrics  *metrics
+	noise    *noise
+	verified verifiedCache
+	slots    chan struct{}
+
+	mu      sync.Mutex
+	opened  chan struct{} // closed when publishers are let in
+	stopped chan struct{} // closed when the server stops
+	store   *messageStore // while open
+}
+
+func newGatekeeper(cfg Config, creds Credentials, m *metrics, n *noise) *gatekeeper {
+	g := &gatekeeper{
+		creds:    creds,
+		root:     strings.ReplaceAll(cfg.TopicRoot, "/", "."),
+		reserved: map[string]bool{},
+		session:  newAccount(sessionUser),
+		internal: newAccount(internalUser),
+		metrics:  m,
+		noise:    n,
+		slots:    make(chan struct{}, verifyAtOnce),
+	}
+	_, _ = rand.Read(g.verified.salt[:])
+	for _, s := range cfg.Subscribers {
+		g.reserved[s.ClientID] = true
+	}
+	return g
+}
+
+// required says whether publishers need credentials.
+func (g *gatekeeper) required() bool { return g.creds != nil && g.creds.Required() }
+
+// shut keeps everybody but ourselves waiting until open or stop.
+func (g *gatekeeper) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.opened, g.stopped = make(chan struct{}), make(chan struct{})
+}
+
+// open lets everybody in.
+func (g *gatekeeper) open(store *messageStore) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.store = store
+	close(g.opened)
+}
+
+// stop ends the waiting.
+func (g *gatekeeper) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.stopped)
+}
+
+func (g *gatekeeper) state() (opened, stopped chan struct{}, store *messageStore) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.opened, g.stopped, g.store
+}
+
+// Check implements server.Authentication. It runs on the connection's own goroutine and may block it.
+func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
+	opts := c.GetOpts()
+	if g.internal.matches(opts.Username, opts.Password) {
+		return true
+	}
+	if !g.waitOpen() {
+		return g.refuse(c, refusedClosed, "the broker is starting or stopping")
+	}
+	permissions, why := g.admit(c, opts.Username, opts.Password)
+	if permissions == nil {
+		return g.refuse(c, refusedCredentials, why)
+	}
+	c.RegisterUser(&server.User{Username: opts.Username, Permissions: permissions})
+	return true
+}
+
+// admit returns what the connection may do, or nil and why it is refused.
+func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string) (*server.Permissions, string) {
+	if g.session.matches(user, password) {
+		g.sendAgain()
+		return g.ingestMay(), ""
+	}
+	if id := clientID(c); g.reserved[id] {
+		return nil, "the client id is kept for ingest"
+	}
+	if !g.required() {
+		if !fromLoopback(c.RemoteAddress()) {
+			return nil, "without credentials only this machine is let in"
+		}
+		return g.anybodyMay(), ""
+	}
+	if user == "" {
+		return nil, "no user name and password"
+	}
+	grant, ok := g.verify(user, password)
+	if !ok {
+		return nil, "wrong user name or password"
+	}
+	return g.publisherMay(grant)
+}
+
+// waitOpen blocks until publishers are let in: while the broker makes the sessions of Config.Subscribers, all wait.
+func (g *gatekeeper) waitOpen() bool {
+	opened, stopped, _ := g.state()
+	t := time.NewTimer(gateWait)
+	defer t.Stop()
+	select {
+	case <-opened:
+		return true
+	case <-stopped:
+	case <-t.C:
+	}
+	return false
+}
+
+// sendAgain gives an ingest that comes back what it had not acknowledged, at once.
+func (g *gatekeeper) sendAgain() {
+	_, _, store := g.state()
+	ctx, cancel := context.WithTimeout(context.Background(), sendAgainWait)
+	defer cancel()
+	if err := store.sendAgain(ctx); err != nil {
+		g.noise.warn("unacknowledged messages are sent again later", "error", err)
+	}
+}
+
+func (g *gatekeeper) refuse(c server.ClientAuthentication, reason, why string) bool {
+	g.metrics.refused.WithLabelValues(reason).Inc()
+	g.noise.warn("mqtt connection refused", "reason", why, "user", clip(c.GetOpts().Username), "client_id", clip(clientID(c)), "address", fmt.Sprint(c.RemoteAddress()))
+	return false
+}
+
+// verify asks the credentials, a few at a time, unless it asked the same within the last minute.
+func (g *gatekeeper) verify(user, password string) (Grant, bool) {
+	key := g.verified.key(user, password)
+	if grant, ok := g.verified.get(key); ok {
+		return grant, true
+	}
+	t := time.NewTimer(verifyWait)
+	defer t.Stop()
+	select {
+	case g.slots <- struct{}{}:
+	case <-t.C:
+		return Grant{}, false
+	}
+	defer func() { <-g.slots }()
+	grant, ok := g.creds.Verify(user, password)
+	if ok {
+		g.verified.put(key, grant)
+	}
+	return grant, ok
+}
+
+// internals are the subjects on which nats-server delivers a QoS 1 or 2 subscription to its own client. A SUBSCRIBE that
+// names them is refused by nats-server.
+func internals() []string { return []string{"$MQTT.sub.>", "$MQTT.deliver.pubrel.>"} }
+
+// offLimits are the subjects of nats-server itself: through them a client could delete the store.
+func offLimits() []string {
+	return []string{
+		"$JS.>", "$JSC.>", "$MQTT.>", "$SYS.>", "$NRG.>", "$SRV.>", "$KV.>", "$O.>", "$G.>", "_INBOX.>", "_R_.>", "_GR_.>",
+		inboxPrefix + ".>",
+	}
+}
+
+func (g *gatekeeper) publisherMay(grant Grant) (*server.Permissions, string) {
+	who := "*"
+	if !grant.All {
+		if err := grant.Publisher.Check(); err != nil {
+			return nil, "the credential names no valid publisher"
+		}
+		who = string(grant.Publisher)
+	}
+	topic := g.root + "." + who
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: []string{topic + ".readings", topic + ".status"}},
+		Subscribe: &server.SubjectPermission{Allow: append(internals(), topic+".config")},
+	}, ""
+}
+
+func (g *gatekeeper) ingestMay() *server.Permissions {
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Deny: []string{">"}},
+		Subscribe: &server.SubjectPermission{Deny: []string{"$SYS.>", "$JS.>", inboxPrefix + ".>"}},
+	}
+}
+
+func (g *gatekeeper) anybodyMay() *server.Permissions {
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Deny: offLimits()},
+		Subscribe: &server.SubjectPermission{Deny: []string{"$SYS.>", "$JS.>", inboxPrefix + ".>"}},
+	}
+}
+
+// clientID reads the MQTT client id out of the connection's name, `address - mid:7 - "id"`: the interface that
+// nats-server gives to custom authentication has no other way to it.
+func clientID(c server.ClientAuthentication) string {
+	named, ok := c.(fmt.Stringer)
+	if !ok {
+		return ""
+	}
+	name := named.String()
+	id, err := strconv.Unquote(name[strings.LastIndex(name, " ")+1:])
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+func fromLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// clip shortens a text from outside for the log.
+func clip(s string) string {
+	const limit = 80
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
+
+// verifiedCache remembers which passwords were right, as salted hashes, for a minute.
+type verifiedCache struct {
+	salt [32]byte
+
+	mu      sync.Mutex
+	entries map[[32]byte]verifiedEntry
+}
+
+type verifiedEntry struct {
+	grant Grant
+	until time.Time
+}
+
+func (v *verifiedCache) key(user, password string) [32]byte {
+	h := sha256.New()
+	h.Write(v.salt[:])
+	fmt.Fprintf(h, "%d:%s%s", len(user), user, password)
+	return [32]byte(h.Sum(nil))
+}
+
+func (v *verifiedCache) get(key [32]byte) (Grant, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e, ok := v.entries[key]
+	return e.grant, ok && time.Now().Before(e.until)
+}
+
+func (v *verifiedCache) put(key [32]byte, grant Grant) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.entries) >= verifiedLimit || v.entries == nil {
+		v.entries = map[[32]byte]verifiedEntry{}
+	}
+	v.entries[key] = verifiedEntry{grant: grant, until: time.Now().Add(verifiedTTL)}
+}

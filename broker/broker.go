@@ -1,0 +1,379 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lamppost-city/lamppost/internal/secret"
+)
+
+// Broker is the MQTT broker. Make it with New; Run serves.
+type Broker struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	noise   *noise
+	gate    *gatekeeper
+	cert    *certificate // nil without TLS
+
+	ready     chan struct{}
+	readyOnce sync.Once
+	addr      atomic.Pointer[string]
+	trouble   atomic.Pointer[string] // nil while healthy
+	fullAt    atomic.Int64           // Unix nanoseconds of the last message that found no room; 0 = there is room
+}
+
+// New checks the configuration and refuses, with ErrOpen, an address beyond loopback without credentials and TLS. creds
+// may be nil, which means none. It opens nothing; reg may be nil.
+func New(cfg Config, creds Credentials, reg prometheus.Registerer, log *slog.Logger) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkClosed(creds != nil && creds.Required()); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{cfg: cfg, log: log, metrics: m, noise: newNoise(log), ready: make(chan struct{})}
+	b.gate = newGatekeeper(cfg, creds, m, b.noise)
+	if cfg.TLS.set() {
+		b.cert = &certificate{files: cfg.TLS}
+	}
+	b.setTrouble("not started")
+	return b, nil
+}
+
+// Ready is closed when publishers are let in for the first time.
+func (b *Broker) Ready() <-chan struct{} { return b.ready }
+
+// Addr is the host:port of the MQTT port, with the port really taken; "" before Ready.
+func (b *Broker) Addr() string {
+	if a := b.addr.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// Session returns the credentials of ingest, made anew by every New: it may subscribe to all topics and publish none.
+// Only it may use the client ids of Config.Subscribers.
+func (b *Broker) Session() (user string, password secret.String) {
+	return b.gate.session.user, b.gate.session.password
+}
+
+// Stats returns what the broker holds, at most a second old.
+func (b *Broker) Stats() Stats { return *b.metrics.stats.Load() }
+
+// Health says why messages are not taken at present, or returns nil.
+func (b *Broker) Health() error {
+	if t := b.trouble.Load(); t != nil {
+		return errors.New(*t)
+	}
+	if s := b.Stats(); s.Full {
+		return fmt.Errorf("the message store is full (%d of %d bytes): publishers get no acknowledgement until ingest has taken messages", s.StoredBytes, s.StoreLimitBytes)
+	}
+	return nil
+}
+
+func (b *Broker) setTrouble(text string) { b.trouble.Store(&text) }
+
+// errStoreStopped means that nats-server gave its store up, as it does when the disk is full. Starting again reads
+// what is on disk, and goes on when there is room.
+var errStoreStopped = errors.New("the message store stopped")
+
+const (
+	startWait   = 60 * time.Second
+	pollEvery   = time.Second
+	fullFor     = 3 * time.Second
+	restartWait = 5 * time.Second
+)
+
+// Run serves until ctx ends; then it closes the connections, brings the store to rest and returns nil. It returns an
+// error when it cannot start: a taken port, a folder that is in use, unwritable or damaged. When the store stops while
+// it runs (full disk), it starts the store again every few seconds and says so in Health.
+func (b *Broker) Run(ctx context.Context) error {
+	if err := b.cfg.makeDir(); err != nil {
+		return err
+	}
+	unlock, err := lockDir(b.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer b.setTrouble("stopped")
+	for {
+		err := b.serve(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errStoreStopped) && !b.started() {
+			return err
+		}
+		b.setTrouble(err.Error())
+		b.log.Error("broker stopped, starting it again", "error", err, "after", restartWait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(restartWait):
+		}
+	}
+}
+
+func (b *Broker) started() bool {
+	select {
+	case <-b.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// serve is one life of nats-server.
+func (b *Broker) serve(ctx context.Context) error {
+	before, err := storedStreams(b.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	srv, opts, log, err := b.newServer()
+	if err != nil {
+		return err
+	}
+	b.gate.shut()
+	b.fullAt.Store(0)
+	go srv.Start()
+	// nats-server ends its own goroutines in Shutdown, and WaitForShutdown waits for them.
+	defer func() {
+		b.gate.stop()
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}()
+	if err := waitStarted(ctx, srv, log); err != nil {
+		return err
+	}
+	st, err := openStore(srv, b.gate.internal)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	addr := net.JoinHostPort(opts.MQTT.Host, strconv.Itoa(opts.MQTT.Port)) // with the port that was taken
+	if err := b.prepare(ctx, st, before, addr, log); err != nil {
+		return err
+	}
+	b.gate.open(st)
+	b.trouble.Store(nil)
+	b.addr.Store(&addr)
+	b.readyOnce.Do(func() { close(b.ready) })
+	b.log.Info("broker ready", "address", addr, "dir", b.cfg.Dir, "tls", b.cert != nil, "credentials", b.gate.required())
+	return b.watch(ctx, srv, st)
+}
+
+// prepare sets the bounds of the store, checks that nothing of it is missing, and makes the durable sessions.
+func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string, addr string, log *natsLog) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	if missing, err := st.missing(ctx, before); err != nil {
+		return err
+	} else if missing != "" {
+		return fmt.Errorf("%s in the broker's folder %s cannot be read%s: restore the folder from a backup, or move it away to start empty",
+			missing, b.cfg.Dir, log.lastTrouble())
+	}
+	if err := st.bound(ctx, b.cfg); err != nil {
+		return err
+	}
+	sessions, err := st.tidy(ctx, b.log)
+	if err != nil {
+		return err
+	}
+	if err := st.sendAgain(ctx); err != nil {
+		return err
+	}
+	for _, s := range b.cfg.Subscribers {
+		if s.servedBy(sessions[s.ClientID]) {
+			continue // connecting in its name would have the stored messages sent to nobody
+		}
+		if err := b.makeSession(ctx, addr, s); err != nil {
+			return fmt.Errorf("make session %s: %w", s.ClientID, err)
+		}
+	}
+	return b.poll(ctx, nil, st)
+}
+
+// watch polls the store until ctx ends or the store has stopped.
+func (b *Broker) watch(ctx context.Context, srv *server.Server, st *messageStore) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for failures := 0; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if !srv.JetStreamEnabled() || st.failed() {
+			return fmt.Errorf("%w: is the disk of %s full?", errStoreStopped, b.cfg.Dir)
+		}
+		err := b.poll(ctx, srv, st)
+		if err == nil || ctx.Err() != nil {
+			if failures > 0 && err == nil {
+				b.trouble.Store(nil)
+			}
+			failures = 0
+			continue
+		}
+		if failures++; failures >= 5 {
+			b.setTrouble(fmt.Sprintf("the message store does not answer: %v", err))
+		}
+	}
+}
+
+// poll reads the figures of the store.
+func (b *Broker) poll(ctx context.Context, srv *server.Server, st *messageStore) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	s, err := st.stats(ctx)
+	if err != nil {
+		return err
+	}
+	s.StoreLimitBytes = uint64(b.cfg.MaxStoreBytes)
+	if srv != nil {
+		s.Connections = max(0, srv.NumClients()-1) // without our own, to the store
+	}
+	at := b.fullAt.Load()
+	s.Full = at != 0 && (time.Since(time.Unix(0, at)) < fullFor || s.StoredBytes >= s.StoreLimitBytes/100*99)
+	if at != 0 && !s.Full {
+		b.fullAt.CompareAndSwap(at, 0)
+		b.log.Info("broker store has room again", "stored_bytes", s.StoredBytes)
+	}
+	b.metrics.stats.Store(&s)
+	return nil
+}
+
+// noRoom is told of every message that found the store full.
+func (b *Broker) noRoom() {
+	if b.fullAt.Swap(time.Now().UnixNano()) == 0 {
+		b.log.Error("broker store is full, publishers get no acknowledgement until ingest has taken messages", "limit_bytes", b.cfg.MaxStoreBytes)
+		s := b.Stats()
+		s.Full = true
+		b.metrics.stats.Store(&s)
+	}
+}
+
+// newServer configures nats-server as an MQTT broker and nothing else.
+func (b *Broker) newServer() (*server.Server, *server.Options, *natsLog, error) {
+	listen := b.cfg.Listen
+	if a := b.Addr(); a != "" {
+		listen = a // started before: keep the port that was taken
+	}
+	if err := canListen(listen); err != nil {
+		return nil, nil, nil, err
+	}
+	host, port, err := splitListen(listen)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	opts := b.options(host, port)
+	if b.cert != nil {
+		if _, err := b.cert.current(); err != nil {
+			return nil, nil, nil, err
+		}
+		opts.MQTT.TLSConfig = b.cert.server()
+		opts.MQTT.TLSTimeout = 10
+	}
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
+	}
+	log := &natsLog{
+		log: b.log, noise: b.noise, metrics: b.metrics, full: b.noRoom, fatal: make(chan error, 1),
+		kick: func(id uint64) { _ = srv.DisconnectClientByID(id) }, // an error means that it is gone already
+	}
+	srv.SetLoggerV2(log, false, false, false)
+	return srv, opts, log, nil
+}
+
+func (b *Broker) options(host string, port int) *server.Options {
+	always, every, _ := b.cfg.sync() // validated by New
+	return &server.Options{
+		ServerName: "lamppost",
+		DontListen: true,
+		NoSigs:     true,
+		NoLog:      true,
+
+		MaxConn:    b.cfg.MaxConnections + 1, // one is ours, to the store
+		MaxSubs:    3*b.cfg.MaxSubscriptions + 2,
+		MaxPayload: int32(b.cfg.MaxPayloadBytes),
+		MaxPending: b.cfg.MaxPendingBytes,
+		// A client that does not read is ended by MaxPending or by its keep-alive, not after the ten seconds for which
+		// an ingest may well hold its breath.
+		WriteDeadline: 10 * time.Second,
+		WriteTimeout:  server.WriteTimeoutPolicyRetry,
+
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               b.cfg.Dir,
+		JetStreamMaxMemory:     64 << 20,
+		// The bounds are those of the streams. nats-server stops its store for good at this one.
+		JetStreamMaxStore:     math.MaxInt64 / 4,
+		StreamMaxBufferedMsgs: 1 << 20,
+		StreamMaxBufferedSize: 256 << 20,
+		SyncAlways:            always,
+		SyncInterval:          every,
+
+		CustomClientAuthentication: b.gate,
+		MQTT: server.MQTTOpts{
+			Host:          host,
+			Port:          port,
+			AckWait:       b.cfg.AckWait,
+			MaxAckPending: uint16(b.cfg.MaxAckPending),
+			JSAPITimeout:  20 * time.Second,
+		},
+	}
+}
+
+// canListen tries the address, because nats-server is slow to say that it is taken.
+func canListen(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("open the MQTT port: %w", err)
+	}
+	return l.Close()
+}
+
+// waitStarted waits until nats-server serves or has given up.
+func waitStarted(ctx context.Context, srv *server.Server, log *natsLog) error {
+	up := make(chan bool, 1)
+	go func() { up <- srv.ReadyForConnections(startWait) }()
+	select {
+	case err := <-log.fatal:
+		return fmt.Errorf("start the broker: %w", err)
+	case <-ctx.Done():
+		return ctx.Err()
+	case ok := <-up:
+		if !ok {
+			return fmt.Errorf("start the broker: not ready within %v%s", startWait, log.lastTrouble())
+		}
+		return nil
+	}
+}
+
+// lastTrouble is nats-server's last complaint, for an error text.
+func (l *natsLog) lastTrouble() string {
+	if t := l.trouble.Load(); t != nil {
+		return " (" + clipLine(*t) + ")"
+	}
+	return ""
+}
