@@ -65,6 +65,7 @@ func appendRefused(dst []byte, refused []Refused) []byte {
 	for i := range refused {
 		r := &refused[i]
 		dst = binary.AppendVarint(dst, int64(r.Received))
+		dst = binary.AppendVarint(dst, r.Minute)
 		dst = appendText(dst, r.Topic)
 		dst = appendText(dst, string(r.Publisher))
 		dst = appendText(dst, r.Payload)
@@ -156,7 +157,7 @@ type reader struct {
 
 func (r *reader) refused() Refused {
 	m := Refused{
-		Received: telemetry.UnixMilli(r.varint()), Topic: r.freeText(), Publisher: telemetry.SensorID(r.text()),
+		Received: telemetry.UnixMilli(r.varint()), Minute: r.varint(), Topic: r.freeText(), Publisher: telemetry.SensorID(r.text()),
 		Payload: r.bytes(), SizeBytes: r.varint(),
 	}
 	for range r.count() {

@@ -21,7 +21,7 @@ func example() *frame.Frame {
 		Rejections: []frame.Rejection{{Sensor: "loop-1", Minute: 29_000_001, Reason: telemetry.ReasonRange, N: 7}},
 		Sequences:  []frame.Sequence{{Publisher: "bridge-1", Seq: 1 << 63}},
 		Refused: []frame.Refused{{
-			Received: 1_740_000_000_000, Topic: "city/bridge-1/readings", Publisher: "bridge-1", Payload: []byte{0, 1, 255}, SizeBytes: 10_000_000,
+			Received: 1_740_000_000_000, Minute: 29_000_000, Topic: "city/bridge-1/readings", Publisher: "bridge-1", Payload: []byte{0, 1, 255}, SizeBytes: 10_000_000,
 			Faults: []frame.Fault{{Reason: telemetry.ReasonTooLarge, Counted: "bridge-1", Sensor: "x", Detail: "10 MB", Readings: 1}},
 		}},
 		Released: []int64{3, -4},

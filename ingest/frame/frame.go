@@ -87,7 +87,10 @@ type Sequence struct {
 // Refused is a message of which some or all readings were refused.
 type Refused struct {
 	Received telemetry.UnixMilli
-	Topic    string
+	// Minute is the minute of the Rejections that count its readings.
+	Minute int64
+	// Topic is "" for a line of line protocol that the store refused.
+	Topic string
 	// Publisher is the id in the topic, "" if it has none.
 	Publisher telemetry.SensorID
 	// Payload is the message's raw bytes, cut at ingest's limit.
