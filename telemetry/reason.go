@@ -34,13 +34,15 @@ const (
 	ReasonTooOld
 	// ReasonStore: the store refused the point.
 	ReasonStore
+	// ReasonSeries: the sensor has more combinations of quantity and channel than one sensor may have.
+	ReasonSeries
 
 	reasonCount
 )
 
 var reasonNames = [reasonCount]string{
 	"none", "topic", "too_large", "malformed", "encoding", "unknown_quantity", "unit", "not_a_number", "time",
-	"unregistered", "not_allowed", "range", "future", "too_old", "store",
+	"unregistered", "not_allowed", "range", "future", "too_old", "store", "series",
 }
 
 // String returns the reason's name in snake_case, as in the API, the ledger and metric labels.
