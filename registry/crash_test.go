@@ -20,7 +20,7 @@ import (
 const importForEverIn = "LAMPPOST_TEST_IMPORT_FOR_EVER_IN"
 
 // crashRows is large enough for a kill to fall within an import.
-const crashRows = 3000
+const crashRows = 1500
 
 func importForEver(path string) int {
 	ctx := context.Background()
@@ -29,7 +29,7 @@ func importForEver(path string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println("open")
+	fmt.Println("opened")
 	for round := r.Snapshot().Version; ; round++ {
 		// Every row changes in every round, all to the same title.
 		text := roundCSV(round)
@@ -37,6 +37,7 @@ func importForEver(path string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+		fmt.Println("imported")
 	}
 }
 
@@ -53,7 +54,7 @@ func TestKilledImportLeavesAllOrNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	var last int64
 	for kill := range 8 {
-		importAndKill(t, path)
+		importAndKill(t, path, kill == 0)
 		r := openAt(t, path, testConfig())
 		now := r.Snapshot()
 		if now.Version < last {
@@ -84,8 +85,8 @@ func TestKilledImportLeavesAllOrNothing(t *testing.T) {
 	}
 }
 
-// importAndKill lets a child process import and kills it at a random moment.
-func importAndKill(t *testing.T, path string) {
+// importAndKill lets a child process import, and kills it within an import: its first, or the one after the first.
+func importAndKill(t *testing.T, path string, first bool) {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), importForEverIn+"="+path)
@@ -97,10 +98,19 @@ func importAndKill(t *testing.T, path string) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Errorf("the child said %q: %v", line, err)
+	said := bufio.NewReader(out)
+	expect := func(want string) {
+		if line, err := said.ReadString('\n'); line != want+"\n" {
+			t.Errorf("the child said %q instead of %q: %v", line, want, err)
+		}
 	}
-	time.Sleep(50*time.Millisecond + rand.N(700*time.Millisecond)) // a crash has no moment of its own
+	expect("opened")
+	begun, usual := time.Now(), 50*time.Millisecond
+	if !first {
+		expect("imported")
+		usual = time.Since(begun)
+	}
+	time.Sleep(rand.N(usual)) // a crash has no moment of its own
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
