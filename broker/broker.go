@@ -183,28 +183,28 @@ func (b *Broker) serve(ctx context.Context) error {
 func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string, addr string, log *natsLog) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	if missing, err := st.missing(ctx, before); err != nil {
-		return err
-	} else if missing != "" {
-		return fmt.Errorf("%s in the broker's folder %s cannot be read%s: restore the folder from a backup, or move it away to start empty",
-			missing, b.cfg.Dir, log.lastTrouble())
+	damaged := func(err error) error {
+		return fmt.Errorf("the broker's folder %s is damaged: %w%s; restore it from a backup, or move it away to start empty", b.cfg.Dir, err, log.lastTrouble())
+	}
+	if err := st.complete(ctx, before); err != nil {
+		return damaged(err)
 	}
 	if err := st.bound(ctx, b.cfg); err != nil {
 		return err
 	}
-	sessions, err := st.tidy(ctx, b.log)
-	if err != nil {
-		return err
+	tidy := newTidy(b.cfg, st, b.log)
+	if err := tidy.run(ctx); err != nil {
+		return damaged(err)
 	}
 	if err := st.sendAgain(ctx); err != nil {
 		return err
 	}
 	for _, s := range b.cfg.Subscribers {
-		if s.servedBy(sessions[s.ClientID]) {
+		if s.servedBy(tidy.sessions[s.ClientID]) {
 			continue // connecting in its name would have the stored messages sent to nobody
 		}
 		if err := b.makeSession(ctx, addr, s); err != nil {
-			return fmt.Errorf("make session %s: %w", s.ClientID, err)
+			return fmt.Errorf("make session %s: %w%s", s.ClientID, err, log.lastTrouble())
 		}
 	}
 	return b.poll(ctx, nil, st)

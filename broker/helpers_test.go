@@ -181,7 +181,11 @@ func (i *inbox) subscribe(t testing.TB, c mqtt.Client, filter string) {
 type cutter struct{ conn net.Conn }
 
 func (c *cutter) open(uri *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-	conn, err := net.Dial("tcp", uri.Host)
+	return c.openAddr(uri.Host)
+}
+
+func (c *cutter) openAddr(addr string) (net.Conn, error) {
+	conn, err := net.Dial("tcp", addr)
 	c.conn = conn
 	return conn, err
 }

@@ -104,6 +104,7 @@ func (l *natsLog) line(level slog.Level, line string) {
 	if strings.Contains(line, "Maximum payloads over") {
 		return // our limit is deliberate
 	}
+	line = strings.TrimSpace(line)
 	l.trouble.Store(&line)
 	if level == slog.LevelError {
 		l.log.Error("nats error", "text", line)
@@ -116,6 +117,10 @@ func (l *natsLog) line(level slog.Level, line string) {
 func (l *natsLog) client(line string) {
 	if strings.Contains(line, "authentication error") {
 		return // counted and logged by the gatekeeper, who knows why
+	}
+	if strings.Contains(line, "Replacing old client") || strings.Contains(line, "processing time") || strings.Contains(line, "Took too long") {
+		l.noise.warn("nats warning", "text", clipLine(line))
+		return
 	}
 	reason := refusedProtocol
 	for _, known := range knownRefusals() {

@@ -2,11 +2,9 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,10 +31,17 @@ const (
 	aside = inboxPrefix + ".aside."
 )
 
+// streamDir is where nats-server keeps a stream: meta.inf and meta.sum describe it, msgs/*.blk are its messages, and
+// obs/<name> its consumers.
+func streamDir(dir, stream string) string {
+	return filepath.Join(dir, "jetstream", "$G", "streams", stream)
+}
+
 // storedStreams lists the streams that are on disk before a start. nats-server passes over one that it cannot read, and
-// would make it anew and empty.
+// would make it anew and empty. One that has no description and no message yet was being made when the process was
+// killed; it is left out.
 func storedStreams(dir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "jetstream", "$G", "streams"))
+	entries, err := os.ReadDir(streamDir(dir, ""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -45,11 +50,18 @@ func storedStreams(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		at := streamDir(dir, e.Name())
+		blocks, _ := filepath.Glob(filepath.Join(at, "msgs", "*.blk")) // the pattern is well-formed
+		if exists(filepath.Join(at, "meta.inf")) && exists(filepath.Join(at, "meta.sum")) || len(blocks) > 0 {
 			names = append(names, e.Name())
 		}
 	}
 	return names, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // messageStore is the broker's own connection to the store inside nats-server; it needs no port.
@@ -77,18 +89,14 @@ func openStore(srv *server.Server, as account) (*messageStore, error) {
 
 func (s *messageStore) close() { s.conn.Close() }
 
-// missing returns the first stream that was on disk and is not served.
-func (s *messageStore) missing(ctx context.Context, before []string) (string, error) {
+// complete checks that every stream that was on disk is served.
+func (s *messageStore) complete(ctx context.Context, before []string) error {
 	for _, name := range before {
-		_, err := s.js.Stream(ctx, name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return name, nil
-		}
-		if err != nil {
-			return "", fmt.Errorf("open stream %s: %w", name, err)
+		if _, err := s.js.Stream(ctx, name); err != nil {
+			return fmt.Errorf("stream %s cannot be read: %w", name, err)
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // bound makes the streams, as nats-server would, but with limits. When a limit is reached a new message is refused; an
@@ -103,102 +111,31 @@ func (s *messageStore) bound(ctx context.Context, cfg Config) error {
 	}
 	for _, c := range streams {
 		c.Storage, c.Discard, c.Replicas = jetstream.FileStorage, jetstream.DiscardNew, 1
-		if _, err := s.js.CreateOrUpdateStream(ctx, c); err != nil {
+		if err := s.ensure(ctx, c); err != nil {
 			return fmt.Errorf("set the limits of stream %s: %w", c.Name, err)
 		}
 	}
 	return nil
 }
 
-// sessionRecord is the part that we need of what nats-server keeps of a session.
-type sessionRecord struct {
-	ID    string `json:"id"`
-	Clean bool   `json:"clean"`
-	// Cons is keyed by the filter as a NATS subject; only subscriptions with QoS 1 and 2 are in it.
-	Cons map[string]*durableRecord `json:"cons"`
-}
-
-type durableRecord struct {
-	Name string `json:"durable_name"`
-}
-
-// tidy removes what a process that was killed leaves behind: clean sessions, and consumers that belong to no session.
-// Nobody would ever take their messages, which would fill the store. A session whose consumer is gone would get
-// nothing for ever; it is removed too, so that its client subscribes anew.
-//
-// It returns the sessions that stay, by client id.
-func (s *messageStore) tidy(ctx context.Context, log *slog.Logger) (map[string]sessionRecord, error) {
-	messages, err := s.js.Stream(ctx, streamMessages)
+// ensure makes or changes a stream. One that is as it should be is left alone, because nats-server writes its two
+// description files one after the other, and cannot read the stream if it is killed between them.
+func (s *messageStore) ensure(ctx context.Context, want jetstream.StreamConfig) error {
+	stream, err := s.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = s.js.CreateStream(ctx, want)
+		return err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", streamMessages, err)
+		return err
 	}
-	orphans := map[string]bool{}
-	names := messages.ConsumerNames(ctx)
-	for name := range names.Name() {
-		orphans[name] = true
+	is := stream.CachedInfo().Config
+	if is.MaxBytes == want.MaxBytes && (is.MaxMsgs == want.MaxMsgs || want.MaxMsgs == 0) && is.Discard == want.Discard {
+		return nil
 	}
-	if err := names.Err(); err != nil {
-		return nil, fmt.Errorf("list the subscriptions: %w", err)
-	}
-	kept, err := s.tidySessions(ctx, log, orphans)
-	if err != nil {
-		return nil, err
-	}
-	for name := range orphans {
-		if err := messages.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return nil, fmt.Errorf("remove the forsaken subscription %s: %w", name, err)
-		}
-	}
-	if len(orphans) > 0 {
-		log.Info("subscriptions of clean sessions removed", "subscriptions", len(orphans))
-	}
-	return kept, nil
-}
-
-// tidySessions deletes clean and broken sessions, takes out of consumers those that a session needs, and returns the
-// sessions that stay.
-func (s *messageStore) tidySessions(ctx context.Context, log *slog.Logger, consumers map[string]bool) (map[string]sessionRecord, error) {
-	sessions, err := s.js.Stream(ctx, streamSessions)
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", streamSessions, err)
-	}
-	kept := map[string]sessionRecord{}
-	for seq := uint64(1); ; {
-		msg, err := sessions.GetMsg(ctx, seq, jetstream.WithGetMsgSubject("$MQTT.sess.>"))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return kept, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the sessions: %w", err)
-		}
-		seq = msg.Sequence + 1
-		if rec, ok := readSession(msg.Data, consumers, log); ok {
-			kept[rec.ID] = rec
-			for _, c := range rec.Cons {
-				delete(consumers, c.Name)
-			}
-		} else if err := sessions.DeleteMsg(ctx, msg.Sequence); err != nil {
-			return nil, fmt.Errorf("remove a session: %w", err)
-		}
-	}
-}
-
-// readSession decodes what nats-server kept of a session; ok is false where it should not stay.
-func readSession(data []byte, consumers map[string]bool, log *slog.Logger) (rec sessionRecord, ok bool) {
-	if err := json.Unmarshal(data, &rec); err != nil {
-		log.Warn("unreadable mqtt session removed", "error", err)
-		return rec, false
-	}
-	if rec.Clean {
-		return rec, false
-	}
-	for _, c := range rec.Cons {
-		if c == nil || !consumers[c.Name] {
-			log.Warn("mqtt session without its subscription removed", "client_id", clip(rec.ID))
-			return rec, false
-		}
-	}
-	return rec, true
+	is.MaxBytes, is.MaxMsgs, is.Discard, is.DiscardNewPerSubject = want.MaxBytes, want.MaxMsgs, want.Discard, want.DiscardNewPerSubject
+	_, err = s.js.UpdateStream(ctx, is)
+	return err
 }
 
 // stats reads the figures of the streams.
