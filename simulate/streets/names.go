@@ -1,0 +1,57 @@
+package streets
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+var nouns = []string{
+	"Acorn", "Alder", "Anchor", "Apple", "Arch", "Ash", "Aspen", "Badger", "Baker", "Barley", "Barrel", "Beacon", "Beech", "Bell",
+	"Birch", "Blossom", "Bramble", "Brewer", "Brick", "Brook", "Canal", "Candle", "Carpenter", "Castle", "Cedar", "Chapel", "Cherry",
+	"Chestnut", "Clay", "Clover", "Cooper", "Copper", "Coral", "Corn", "Crane", "Dairy", "Dove", "Elder", "Elm", "Falcon", "Fern",
+	"Ferry", "Field", "Fig", "Fisher", "Flax", "Forge", "Fountain", "Fox", "Garden", "Garnet", "Glass", "Glover", "Goose", "Grain",
+	"Granary", "Grove", "Hare", "Hawthorn", "Hazel", "Heather", "Heron", "Hop", "Ivy", "Juniper", "Kiln", "Kingfisher", "Lantern", "Larch",
+	"Lark", "Laurel", "Lavender", "Lime", "Linden", "Lock", "Maple", "Market", "Mason", "Meadow", "Mill", "Mint", "Moss", "Mulberry",
+	"Oak", "Olive", "Orchard", "Otter", "Paper", "Pear", "Pebble", "Pine", "Plum", "Poplar", "Potter", "Quarry", "Quince", "Raven",
+	"Reed", "River", "Robin", "Rope", "Rose", "Rowan", "Rye", "Saddler", "Saffron", "Salt", "Sand", "Schoolhouse", "Silver", "Sparrow",
+	"Spring", "Starling", "Station", "Stone", "Swan", "Tanner", "Thistle", "Tile", "Tower", "Vine", "Walnut", "Water", "Weaver",
+	"Wheat", "Willow", "Windmill", "Wool", "Yarrow", "Yew",
+}
+
+var endings = []string{"Street", "Lane", "Avenue", "Row", "Walk", "Close", "Place", "Rise", "Hill", "Gate", "Yard", "Passage"}
+
+var bridgeNames = []string{
+	"Old Bridge", "Chain Bridge", "Lantern Bridge", "Swan Bridge", "Mill Bridge", "Harbour Bridge", "Corn Bridge", "Long Bridge",
+	"Weir Bridge", "Heron Bridge", "Ferry Bridge", "Stone Bridge", "Iron Bridge", "Rope Bridge", "New Bridge", "Willow Bridge",
+}
+
+var parkNames = []string{
+	"City Park", "Linden Gardens", "Rose Garden", "Observatory Park", "Long Meadow", "Orchard Green", "Swan Gardens", "Fountain Green",
+	"Chestnut Park", "Larkfield",
+}
+
+// districtNames go round the city from the harbour, against the clock.
+var districtNames = []string{"Harbour", "Granary Field", "Northgate", "Mill Quarter", "Weirside", "Orchard Hill", "Southbank", "Docklands"}
+
+const oldTown = "Old Town"
+
+// namer gives every street another name, in an order that depends on the seed.
+type namer struct {
+	order []int
+	next  int
+}
+
+func newNamer(r *rand.Rand) *namer { return &namer{order: r.Perm(len(nouns))} }
+
+// street returns the next name; after about 1,500 it begins to number.
+func (n *namer) street() string {
+	i := n.next
+	n.next++
+	noun := nouns[n.order[i%len(nouns)]]
+	round := i / len(nouns)
+	ending := endings[(n.order[i%len(nouns)]+round)%len(endings)]
+	if round >= len(endings) {
+		return fmt.Sprintf("%s %s %d", noun, ending, round/len(endings)+1)
+	}
+	return noun + " " + ending
+}
