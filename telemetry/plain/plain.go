@@ -87,7 +87,7 @@ func (d *Decoder) Decode(msg *telemetry.Message, payload []byte, from telemetry.
 	if d.payload() && !d.in.AtEnd() {
 		d.fault(telemetry.ReasonMalformed, "something follows the end of the message at byte %d", d.in.Pos())
 	}
-	d.msg = nil
+	d.msg, d.value.Text = nil, nil
 	d.in.Release()
 }
 

@@ -66,10 +66,14 @@ func (d *Decoder) cborRecord(h *head) bool {
 			break
 		}
 		f, ok := d.cborLabel()
-		if !ok || !r.value(&d.value, 3) {
+		if !ok {
 			return false
 		}
-		d.rec.put(f, &d.value)
+		v := d.holder(f)
+		if !r.value(v, 3) {
+			return false
+		}
+		d.rec.put(f, v)
 	}
 	return true
 }
@@ -77,6 +81,10 @@ func (d *Decoder) cborRecord(h *head) bool {
 // cborLabel reads a label: an integer of RFC 8428 table 4 or a text.
 func (d *Decoder) cborLabel() (field, bool) {
 	r := &d.cbor
+	if r.pos < len(r.data) && r.data[r.pos] <= byte(fieldData-labelOffset) { // nearly every label
+		r.pos++
+		return field(r.data[r.pos-1]) + labelOffset, true
+	}
 	var h head
 	if !r.head(&h) {
 		return 0, false

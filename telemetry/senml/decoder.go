@@ -61,7 +61,7 @@ func (d *Decoder) DecodeJSON(msg *telemetry.Message, payload []byte, from teleme
 		d.fault(telemetry.ReasonMalformed, "something follows the end of the pack at byte %d", d.json.Pos())
 	}
 	d.json.Release()
-	d.msg = nil
+	d.end()
 }
 
 // DecodeCBOR is DecodeJSON for a CBOR payload.
@@ -72,7 +72,7 @@ func (d *Decoder) DecodeCBOR(msg *telemetry.Message, payload []byte, from teleme
 		d.fault(telemetry.ReasonMalformed, "something follows the end of the pack at byte %d", d.cbor.pos)
 	}
 	d.cbor.data = nil
-	d.msg = nil
+	d.end()
 }
 
 func (d *Decoder) begin(msg *telemetry.Message, from telemetry.Origin) {
@@ -82,7 +82,14 @@ func (d *Decoder) begin(msg *telemetry.Message, from telemetry.Origin) {
 	d.base.clear()
 }
 
-// full says whether the message can hold no more; if so, it notes that. One record makes at most three faults.
+// end forgets message and payload.
+func (d *Decoder) end() {
+	d.msg = nil
+	d.value.Text = nil
+	d.rec.release()
+}
+
+// isFull says whether the message can hold no more; if so, it notes that. One record makes at most three faults.
 func (d *Decoder) isFull(at int) bool {
 	if len(d.msg.Readings)+len(d.msg.Faults) < d.room {
 		return false

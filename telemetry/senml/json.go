@@ -53,10 +53,15 @@ func (d *Decoder) jsonRecord() bool {
 	}
 	for {
 		label, ok := d.json.Key()
-		if !ok || !d.json.Value(&d.value, 3) {
+		if !ok {
 			return false
 		}
-		d.rec.put(fieldOf(label), &d.value)
+		f := fieldOf(label)
+		v := d.holder(f)
+		if !d.json.Value(v, 3) {
+			return false
+		}
+		d.rec.put(f, v)
 		if d.json.Take('}') {
 			return true
 		}

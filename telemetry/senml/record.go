@@ -108,7 +108,16 @@ type record struct {
 	version  float64
 }
 
-func (r *record) clear(index int) { *r = record{index: index, repeated: fieldCount} }
+// clear makes room for the record at index. What has's bits guard may stay.
+func (r *record) clear(index int) {
+	r.index, r.has, r.bad, r.null = index, 0, 0, 0
+	r.repeated, r.must, r.name, r.time = fieldCount, false, nil, 0
+}
+
+// release forgets the payload.
+func (r *record) release() {
+	r.name, r.unit, r.baseName, r.baseUnit, r.value.Text = nil, nil, nil, nil, nil
+}
 
 // base is what base fields of earlier records left behind.
 type base struct {
@@ -121,7 +130,15 @@ type base struct {
 
 func (b *base) clear() { *b = base{name: b.name[:0], unit: b.unit[:0]} }
 
-// put takes one field of a record.
+// holder is where the value of field f is read into: the record itself for values, to save a copy.
+func (d *Decoder) holder(f field) *scan.Value {
+	if 1<<f&valueFields != 0 {
+		return &d.rec.value
+	}
+	return &d.value
+}
+
+// put takes one field of a record, read into its holder.
 func (r *record) put(f field, v *scan.Value) {
 	if f >= fieldCount {
 		r.must = r.must || f == fieldMust
@@ -159,9 +176,6 @@ func (r *record) put(f field, v *scan.Value) {
 		r.baseVal = v.Num
 	case fieldBaseVersion:
 		r.version = v.Num
-	}
-	if bit&valueFields != 0 {
-		r.value = *v
 	}
 	if ok {
 		r.has |= bit

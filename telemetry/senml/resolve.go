@@ -91,6 +91,12 @@ func (d *Decoder) read() {
 // measure appends the reading of a record whose name is n, or notes why there is none.
 func (d *Decoder) measure(n name) {
 	r, q := &d.rec, n.quantity
+	if q.Kind != telemetry.State && r.has&(1<<fieldValue) != 0 { // nearly every record
+		if value, ok := d.inOwnUnit(r.value.Num, q); ok {
+			d.append(n, value)
+		}
+		return
+	}
 	value, reason, detail := scan.Measure(q, &r.value)
 	if reason == telemetry.ReasonNone && (r.bad&valueFields != 0 || r.has&(1<<fieldData) != 0) {
 		reason, detail = telemetry.ReasonNotANumber, "the value is not of its label's type"
