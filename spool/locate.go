@@ -1,0 +1,95 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// resolve finds the segment in which reading at p goes on, and where in it: a place in a segment that is gone means the
+// oldest frame behind it, the end of a segment that has ended means the beginning of the next, and a place in what a
+// failed fsync made doubtful means its copy. The segment is nil if there is none at or behind p. It is called with mu held.
+func (s *Spool) resolve(p Position) (*segment, Position) {
+	i, found := slices.BinarySearchFunc(s.segs, p.Segment, func(g *segment, number uint64) int {
+		return cmp.Compare(g.number, number)
+	})
+	if i == len(s.segs) {
+		return nil, p
+	}
+	seg := s.segs[i]
+	if !found || p.Offset < segmentHeaderBytes {
+		p = seg.start()
+	}
+	for {
+		if p.Offset < seg.end {
+			return seg, p
+		}
+		if i++; i == len(s.segs) {
+			return seg, seg.last()
+		}
+		next := s.segs[i]
+		copied := p.Offset - next.prevEnd
+		p = next.start()
+		if next.prev == seg.number && copied > 0 && copied <= int64(next.carry) {
+			p.Offset += copied
+		}
+		seg = next
+	}
+}
+
+// locate resolves p, checks that it is the edge of a frame, and returns the number of the frame behind it.
+func (s *Spool) locate(p Position) (Position, uint64, error) {
+	for {
+		s.mu.Lock()
+		if end := s.end(); end.Before(p) {
+			s.mu.Unlock()
+			return p, 0, fmt.Errorf("%w: %s lies behind the end at %s", ErrBadPosition, p, end)
+		}
+		seg, q := s.resolve(p)
+		if seg == nil {
+			defer s.mu.Unlock()
+			return s.end(), s.nextFrame(), nil
+		}
+		known := *seg
+		s.mu.Unlock()
+		switch q.Offset {
+		case segmentHeaderBytes:
+			return q, known.first, nil
+		case known.end:
+			return q, known.first + uint64(known.frames), nil
+		}
+		index, err := s.indexAt(&known, q.Offset)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // dropped, or read by all, in this moment
+		}
+		return q, known.first + uint64(index), err
+	}
+}
+
+// indexAt returns the index of the frame that begins at offset at. Where the header there is damaged, the segment
+// is read up to there to find out whether a frame ends there at least.
+func (s *Spool) indexAt(seg *segment, at int64) (uint32, error) {
+	f, err := s.fsys.OpenFile(seg.path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var b [frameHeaderBytes]byte
+	if n, _ := f.ReadAt(b[:], at); n == len(b) {
+		if h, ok := parseFrameHeader(b[:], seg.salt, at); ok {
+			return h.index, nil
+		}
+	}
+	w := newWindow(s.cfg.ReadBufferBytes)
+	found, err := surveySegment(&w, f, seg.salt, at)
+	if err != nil {
+		return 0, fmt.Errorf("read segment %s: %w", seg.path, err)
+	}
+	if found.end != at {
+		return 0, fmt.Errorf("%w: %d:%d", ErrBadPosition, seg.number, at)
+	}
+	return found.frames, nil
+}
