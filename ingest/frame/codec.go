@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -56,6 +57,7 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, s.Quantity)
 		dst = appendText(dst, s.Channel)
 		dst = binary.AppendVarint(dst, int64(s.Measured))
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.Value))
 	}
 	return dst
 }
@@ -136,7 +138,7 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 	for range r.count() {
 		f.Suspects = append(f.Suspects, Suspect{
 			Line: int(r.uvarint()), Domain: telemetry.Domain(r.byte()), Sensor: telemetry.SensorID(r.text()),
-			Quantity: r.text(), Channel: r.text(), Measured: telemetry.UnixMilli(r.varint()),
+			Quantity: r.text(), Channel: r.text(), Measured: telemetry.UnixMilli(r.varint()), Value: r.float(),
 		})
 	}
 	if r.err == nil && len(r.rest) > 0 {
@@ -204,6 +206,16 @@ func (r *reader) varint() int64 {
 	}
 	r.rest = r.rest[n:]
 	return v
+}
+
+func (r *reader) float() float64 {
+	if len(r.rest) < 8 {
+		r.fail()
+		return 0
+	}
+	bits := binary.LittleEndian.Uint64(r.rest)
+	r.rest = r.rest[8:]
+	return math.Float64frombits(bits)
 }
 
 // count reads a number of things, each at least a byte long, so that garbage cannot ask for endless work.

@@ -27,7 +27,7 @@ func example() *frame.Frame {
 		Released: []int64{3, -4},
 		Lines:    []byte("traffic,sensor=loop-1 speed=47 1740000000123\n"),
 		Accepted: []uint16{1, 65535},
-		Suspects: []frame.Suspect{{Line: 0, Domain: telemetry.Traffic, Sensor: "loop-1", Quantity: "speed", Channel: "2", Measured: 1_740_000_000_123}},
+		Suspects: []frame.Suspect{{Line: 0, Domain: telemetry.Traffic, Sensor: "loop-1", Quantity: "speed", Channel: "2", Measured: 1_740_000_000_123, Value: -47.25}},
 	}
 }
 
@@ -86,7 +86,7 @@ func FuzzParse(f *testing.F) {
 		if err := frame.NewParser().Parse(frame.Append(nil, &first), &again); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(first, again, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(first, again, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -121,6 +121,7 @@ type Suspect struct {
 	Quantity string
 	Channel  string
 	Measured telemetry.UnixMilli
+	Value    float64
 }
 
 // Reset empties the frame and keeps its memory.

@@ -1,0 +1,98 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/ingest/mqtt"
+	"github.com/lamppost-city/lamppost/ingest/write"
+	"github.com/lamppost-city/lamppost/spool"
+)
+
+// Config is all that can be set of ingest.
+type Config struct {
+	// Dir holds the spool and the ledger. One process at a time can use it.
+	Dir string `mapstructure:"dir"`
+	// FutureTolerance is how far ahead of the time of receipt a measured time may be.
+	FutureTolerance time.Duration `mapstructure:"future_tolerance"`
+	// OldestTime is the oldest measured time that is believed; older ones are taken for a broken clock.
+	OldestTime time.Time `mapstructure:"oldest_time"`
+	// Retention is how long the store keeps readings; older ones are refused. 0 is for ever.
+	Retention time.Duration `mapstructure:"retention"`
+	// LateAfter is how long after its measured time a reading counts as late.
+	LateAfter time.Duration `mapstructure:"late_after"`
+	// MaxSeriesPerSensor bounds the combinations of quantity and channel of one sensor.
+	MaxSeriesPerSensor int `mapstructure:"max_series_per_sensor"`
+	// MaxReadingsPerMessage bounds what one message may hold.
+	MaxReadingsPerMessage int `mapstructure:"max_readings_per_message"`
+
+	Broker mqtt.Config   `mapstructure:"broker"`
+	Spool  spool.Config  `mapstructure:"spool"`
+	Ledger ledger.Config `mapstructure:"ledger"`
+	Writer write.Config  `mapstructure:"writer"`
+}
+
+// DefaultConfig keeps everything that is not plainly wrong.
+func DefaultConfig() Config {
+	return Config{
+		Dir:                   "data/ingest",
+		FutureTolerance:       5 * time.Minute,
+		OldestTime:            time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+		LateAfter:             10 * time.Minute,
+		MaxSeriesPerSensor:    256,
+		MaxReadingsPerMessage: 10_000,
+		Broker:                mqtt.DefaultConfig(),
+		Spool:                 spool.DefaultConfig(),
+		Ledger:                ledger.DefaultConfig(),
+		Writer:                write.DefaultConfig(),
+	}
+}
+
+// Validate reports every fault, each with its key.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(key, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Dir == "" {
+		fault("dir", "must name a folder")
+	}
+	if c.FutureTolerance < 0 || c.FutureTolerance > 24*time.Hour {
+		fault("future_tolerance", "must be 0 to 24h, is %s", c.FutureTolerance)
+	}
+	if c.Retention < 0 {
+		fault("retention", "must not be negative; 0 is for ever")
+	}
+	if c.LateAfter <= 0 {
+		fault("late_after", "must be positive")
+	}
+	if c.MaxSeriesPerSensor < 1 || c.MaxSeriesPerSensor > 10_000 {
+		fault("max_series_per_sensor", "must be 1 to 10000, is %d", c.MaxSeriesPerSensor)
+	}
+	if c.MaxReadingsPerMessage < 1 || c.MaxReadingsPerMessage > 60_000 {
+		fault("max_readings_per_message", "must be 1 to 60000, is %d", c.MaxReadingsPerMessage)
+	}
+	for section, err := range map[string]error{
+		"broker": c.Broker.Validate(), "spool": c.Spool.Validate(), "ledger": c.Ledger.Validate(), "writer": c.Writer.Validate(),
+	} {
+		faults = append(faults, prefix(section, err)...)
+	}
+	return errors.Join(faults...)
+}
+
+// prefix puts a section's name before each of its faults.
+func prefix(section string, err error) []error {
+	if err == nil {
+		return nil
+	}
+	var all []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own shape is asked for
+		for _, fault := range joined.Unwrap() {
+			all = append(all, fmt.Errorf("%s.%w", section, fault))
+		}
+		return all
+	}
+	return []error{fmt.Errorf("%s.%w", section, err)}
+}

@@ -1,0 +1,323 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/spool"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// allSensors is the sensor of the rows that sum up the city.
+const allSensors telemetry.SensorID = "*"
+
+// Flush writes what is pending in one transaction. If it cannot, what is pending stays pending.
+func (l *Ledger) Flush(ctx context.Context) error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+
+	l.mu.Lock()
+	taken := l.pending
+	l.pending = newPending(taken.recorded, taken.settled)
+	l.mu.Unlock()
+
+	began := time.Now()
+	var err error
+	if !taken.empty() {
+		err = l.write(ctx, &taken)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.pending.takeBack(&taken)
+		if l.failed == nil && ctx.Err() == nil {
+			l.log.Error("ledger cannot be written, ingest will wait", "error", err)
+		}
+		l.failed = err
+		return err
+	}
+	if l.failed != nil {
+		l.log.Info("ledger can be written again")
+		l.failed = nil
+	}
+	l.durable = earlier(taken.recorded, taken.settled)
+	l.metrics.flush.Observe(time.Since(began).Seconds())
+	return nil
+}
+
+// takeBack puts what could not be written before what has come since.
+func (p *pending) takeBack(taken *pending) {
+	for k, t := range p.sums {
+		at := taken.at(k.sensor, k.minute)
+		at.Add(*t)
+	}
+	for sensor, measured := range p.newest {
+		taken.newest[sensor] = max(taken.newest[sensor], measured)
+	}
+	for publisher, seq := range p.sequences {
+		taken.sequences[publisher] = seq
+	}
+	taken.refused = append(taken.refused, p.refused...)
+	taken.released = append(taken.released, p.released...)
+	taken.bytes += p.bytes
+	taken.recorded, taken.settled = p.recorded, p.settled
+	*p = *taken
+}
+
+// write is one transaction. It prepares its statements in it, so that nothing outlives it.
+func (l *Ledger) write(ctx context.Context, p *pending) error {
+	tx, err := l.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin to write the ledger: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+
+	released, err := release(ctx, tx, p.released)
+	if err != nil {
+		return fmt.Errorf("release from quarantine: %w", err)
+	}
+	if err := writeHours(ctx, tx, p.sums, released); err != nil {
+		return fmt.Errorf("write %d sums of the ledger: %w", len(p.sums), err)
+	}
+	if err := writeNewest(ctx, tx, p); err != nil {
+		return fmt.Errorf("write newest times: %w", err)
+	}
+	dropped, err := quarantine(ctx, tx, p.refused, l.cfg.QuarantineBytes)
+	if err != nil {
+		return fmt.Errorf("quarantine %d messages: %w", len(p.refused), err)
+	}
+	for name, position := range map[string]spool.Position{"recorded": p.recorded, "settled": p.settled} {
+		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", name, int64(position.Segment), position.Offset); err != nil {
+			return fmt.Errorf("write ledger's position: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM verdicts WHERE (segment, offset) <= (?, ?)", int64(p.settled.Segment), p.settled.Offset); err != nil {
+		return fmt.Errorf("forget verdicts: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit the ledger: %w", err)
+	}
+	l.metrics.quarantined.Add(float64(len(p.refused)))
+	l.metrics.dropped.Add(float64(dropped))
+	return nil
+}
+
+// byHour adds sums up to what is to be added to the rows of sensors and hours, the city's included.
+func byHour(all ...map[key]*Totals) map[key]hour {
+	rows := make(map[key]hour)
+	for _, sums := range all {
+		for k, t := range sums {
+			number := floorHour(k.minute)
+			for _, sensor := range []telemetry.SensorID{k.sensor, allSensors} {
+				row, ok := rows[key{sensor, number}]
+				if !ok {
+					row = make(hour)
+					rows[key{sensor, number}] = row
+				}
+				row.at(byte(k.minute - 60*number)).Add(*t)
+			}
+		}
+	}
+	return rows
+}
+
+// writeHours adds sums to the rows of their hours. A key's minute is an hour's number in the rows.
+func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*Totals) error {
+	read, err := tx.PrepareContext(ctx, "SELECT minutes FROM hours WHERE sensor = ? AND hour = ?")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = read.Close() }()
+	put, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = put.Close() }()
+	reject, err := tx.PrepareContext(ctx, `INSERT INTO rejections VALUES (?, ?, ?, ?)
+		ON CONFLICT (sensor, hour, reason) DO UPDATE SET n = n + excluded.n`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reject.Close() }()
+
+	var blob []byte
+	for k, added := range byHour(sums...) {
+		whole, err := readHour(ctx, read, k)
+		if err != nil {
+			return err
+		}
+		for minute, t := range added {
+			whole.at(minute).Add(*t)
+			for reason, n := range t.Rejected {
+				if _, err := reject.ExecContext(ctx, string(k.sensor), k.minute, int64(reason), n); err != nil {
+					return err
+				}
+			}
+		}
+		var sum Totals
+		for _, t := range whole {
+			sum.Add(*t)
+		}
+		blob = whole.encode(blob[:0])
+		if _, err := put.ExecContext(ctx, string(k.sensor), k.minute, sum.Received, sum.Duplicate, sum.Late, sum.Stamped,
+			sum.Accepted, sum.Reports, sum.Missing, sum.Written, blob); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// floorHour turns minutes since 1970 into hours, also before 1970.
+func floorHour(minute int64) int64 {
+	if minute < 0 {
+		return (minute - 59) / 60
+	}
+	return minute / 60
+}
+
+func readHour(ctx context.Context, read *sql.Stmt, k key) (hour, error) {
+	var blob []byte
+	err := read.QueryRowContext(ctx, string(k.sensor), k.minute).Scan(&blob)
+	if errors.Is(err, sql.ErrNoRows) {
+		return make(hour), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeHour(blob)
+}
+
+func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
+	put, err := tx.PrepareContext(ctx, `INSERT INTO newest VALUES (?, ?)
+		ON CONFLICT (sensor) DO UPDATE SET measured = max(measured, excluded.measured)`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = put.Close() }()
+	for sensor, measured := range p.newest {
+		if _, err := put.ExecContext(ctx, string(sensor), int64(measured)); err != nil {
+			return err
+		}
+	}
+	for publisher, seq := range p.sequences {
+		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO sequences VALUES (?, ?)", string(publisher), int64(seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release takes messages out of quarantine that are on their way through ingest again, and returns the sums that take
+// back what they were counted for.
+func release(ctx context.Context, tx *sql.Tx, ids []int64) (map[key]*Totals, error) {
+	back := newPending(spool.Position{}, spool.Position{})
+	for _, id := range ids {
+		if err := uncount(ctx, tx, id, &back); err != nil {
+			return nil, err
+		}
+		if err := forget(ctx, tx, id); err != nil {
+			return nil, err
+		}
+	}
+	return back.sums, nil
+}
+
+func uncount(ctx context.Context, tx *sql.Tx, id int64, back *pending) error {
+	rows, err := tx.QueryContext(ctx, "SELECT minute, reason, counted, readings FROM messages JOIN faults ON message = id WHERE id = ?", id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var minute, readings int64
+		var reason telemetry.Reason
+		var counted telemetry.SensorID
+		if err := rows.Scan(&minute, &reason, &counted, &readings); err != nil {
+			return err
+		}
+		t := back.at(counted, minute)
+		t.Received -= readings
+		t.reject(reason, -readings)
+	}
+	return rows.Err()
+}
+
+// forget deletes a message from quarantine.
+func forget(ctx context.Context, tx *sql.Tx, id int64) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE quarantine_totals SET bytes = bytes - coalesce((SELECT length(payload) FROM messages WHERE id = ?), 0)`, id); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM messages WHERE id = ?", id)
+	return err
+}
+
+// quarantine adds messages, and drops the oldest where there are too many. It returns how many it dropped.
+func quarantine(ctx context.Context, tx *sql.Tx, refused []frame.Refused, maxBytes int64) (dropped int64, err error) {
+	for _, r := range refused {
+		result, err := tx.ExecContext(ctx, "INSERT INTO messages (received, minute, topic, publisher, payload, size) VALUES (?, ?, ?, ?, ?, ?)",
+			int64(r.Received), r.Minute, r.Topic, string(r.Publisher), notNil(r.Payload), r.SizeBytes)
+		if err != nil {
+			return 0, err
+		}
+		id, err := result.LastInsertId()
+		if err != nil {
+			return 0, err
+		}
+		for _, fault := range r.Faults {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?)", id, int64(fault.Reason),
+				string(fault.Counted), string(fault.Sensor), fault.Detail, fault.Readings); err != nil {
+				return 0, err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE quarantine_totals SET bytes = bytes + ?", len(r.Payload)); err != nil {
+			return 0, err
+		}
+	}
+	if len(refused) == 0 {
+		return 0, nil
+	}
+	return dropOldest(ctx, tx, maxBytes)
+}
+
+func dropOldest(ctx context.Context, tx *sql.Tx, maxBytes int64) (dropped int64, err error) {
+	for {
+		var bytes int64
+		if err := tx.QueryRowContext(ctx, "SELECT bytes FROM quarantine_totals").Scan(&bytes); err != nil {
+			return 0, err
+		}
+		if bytes <= maxBytes {
+			break
+		}
+		var id int64
+		if err := tx.QueryRowContext(ctx, "SELECT min(id) FROM messages").Scan(&id); err != nil {
+			return 0, err
+		}
+		if err := forget(ctx, tx, id); err != nil {
+			return 0, err
+		}
+		dropped++
+	}
+	if dropped > 0 {
+		_, err = tx.ExecContext(ctx, "UPDATE quarantine_totals SET dropped = dropped + ?", dropped)
+	}
+	return dropped, err
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// MinuteOf returns the minute since 1970 that at lies in.
+func MinuteOf(at telemetry.UnixMilli) int64 {
+	if at < 0 {
+		return (int64(at) - 59_999) / 60_000
+	}
+	return int64(at) / 60_000
+}

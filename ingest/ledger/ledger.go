@@ -1,0 +1,289 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/spool"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// Config bounds the ledger and the quarantine beside it.
+type Config struct {
+	// FlushInterval is how often the sums go to disk. A crash makes ingest read what came since once more.
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// MaxPending is how many sums of a sensor and minute may wait in memory; ingest then waits for a flush.
+	MaxPending int `mapstructure:"max_pending"`
+	// QuarantineBytes bounds the payloads kept in quarantine. Beyond it the oldest are dropped, and counted.
+	QuarantineBytes int64 `mapstructure:"quarantine_bytes"`
+}
+
+// DefaultConfig suits a city of some ten thousand sensors.
+func DefaultConfig() Config {
+	return Config{FlushInterval: 2 * time.Second, MaxPending: 100_000, QuarantineBytes: 256 << 20}
+}
+
+// Validate reports every fault, each with its key.
+func (c Config) Validate() error {
+	var faults []error
+	if c.FlushInterval < 50*time.Millisecond || c.FlushInterval > time.Minute {
+		faults = append(faults, fmt.Errorf("flush_interval: must be 50ms to 1m, is %s", c.FlushInterval))
+	}
+	if c.MaxPending < 1000 {
+		faults = append(faults, fmt.Errorf("max_pending: must be at least 1000, is %d", c.MaxPending))
+	}
+	if c.QuarantineBytes < 1<<20 {
+		faults = append(faults, fmt.Errorf("quarantine_bytes: must be at least 1 MiB, is %d", c.QuarantineBytes))
+	}
+	return errors.Join(faults...)
+}
+
+// Ledger is the account of all readings, in one SQLite file.
+type Ledger struct {
+	cfg     Config
+	db      *sql.DB
+	log     *slog.Logger
+	metrics *metrics
+
+	mu      sync.Mutex
+	pending pending
+	durable spool.Position // on disk: see Durable
+	failed  error          // of the last flush
+
+	flushing sync.Mutex
+}
+
+// pending is what is not yet in the database.
+type pending struct {
+	sums      map[key]*Totals
+	newest    map[telemetry.SensorID]telemetry.UnixMilli
+	sequences map[telemetry.SensorID]uint64
+	refused   []frame.Refused
+	released  []int64
+	// bytes are the payloads in refused.
+	bytes int64
+	// recorded and settled are the spool positions up to which sums hold everything.
+	recorded, settled spool.Position
+}
+
+type key struct {
+	sensor telemetry.SensorID
+	minute int64
+}
+
+func (p *pending) at(sensor telemetry.SensorID, minute int64) *Totals {
+	k := key{sensor, minute}
+	t, ok := p.sums[k]
+	if !ok {
+		t = new(Totals)
+		p.sums[k] = t
+	}
+	return t
+}
+
+func (p *pending) empty() bool {
+	return len(p.sums)+len(p.newest)+len(p.sequences)+len(p.refused)+len(p.released) == 0
+}
+
+func newPending(recorded, settled spool.Position) pending {
+	return pending{
+		sums:      make(map[key]*Totals),
+		newest:    make(map[telemetry.SensorID]telemetry.UnixMilli),
+		sequences: make(map[telemetry.SensorID]uint64),
+		recorded:  recorded, settled: settled,
+	}
+}
+
+// Open opens or makes the ledger at path. Close must be called.
+func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registerer, log *slog.Logger) (*Ledger, error) {
+	db, err := openDatabase(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{cfg: cfg, db: db, log: log, metrics: newMetrics(reg)}
+	recorded, err := l.position(ctx, "recorded")
+	if err == nil {
+		var settled spool.Position
+		settled, err = l.position(ctx, "settled")
+		l.pending = newPending(recorded, settled)
+		l.durable = earlier(recorded, settled)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Close writes what is pending and closes the database.
+func (l *Ledger) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return errors.Join(l.Flush(ctx), l.db.Close())
+}
+
+func earlier(a, b spool.Position) spool.Position {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Run flushes every FlushInterval until ctx ends.
+func (l *Ledger) Run(ctx context.Context) error {
+	ticker := time.NewTicker(l.cfg.FlushInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			_ = l.Flush(ctx) // Health tells
+		}
+	}
+}
+
+// Health says why the ledger cannot be written, or returns nil.
+func (l *Ledger) Health() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+// Positions are the spool positions up to which the database holds every frame's Record and Settle.
+func (l *Ledger) Positions(ctx context.Context) (recorded, settled spool.Position, err error) {
+	if recorded, err = l.position(ctx, "recorded"); err != nil {
+		return recorded, settled, err
+	}
+	settled, err = l.position(ctx, "settled")
+	return recorded, settled, err
+}
+
+// Durable is the position up to which the database holds everything of every frame: the spool may forget what lies
+// before.
+func (l *Ledger) Durable() spool.Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.durable
+}
+
+func (l *Ledger) position(ctx context.Context, name string) (spool.Position, error) {
+	var p spool.Position
+	err := l.db.QueryRowContext(ctx, "SELECT segment, offset FROM positions WHERE name = ?", name).Scan(&p.Segment, &p.Offset)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return p, fmt.Errorf("ledger's position %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// Record adds a frame that is durable in the spool and ends there at end. Frames must come in the spool's order. The
+// frame may be used again afterwards. Record waits for a flush where too much is pending, and returns an error only
+// when ctx ends.
+func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position) error {
+	if err := l.waitForRoom(ctx); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &l.pending
+	for i := range f.Minutes {
+		m := &f.Minutes[i]
+		p.at(m.Sensor, m.Minute).Counts.Add(m.Counts)
+		if m.Newest > p.newest[m.Sensor] {
+			p.newest[m.Sensor] = m.Newest
+		}
+	}
+	for _, r := range f.Rejections {
+		t := p.at(r.Sensor, r.Minute)
+		t.Received += r.N
+		t.reject(r.Reason, r.N)
+		l.metrics.rejected.WithLabelValues(r.Reason.String()).Add(float64(r.N))
+	}
+	for _, s := range f.Sequences {
+		p.sequences[s.Publisher] = s.Seq
+	}
+	for _, r := range f.Refused {
+		p.add(r)
+	}
+	p.released = append(p.released, f.Released...)
+	p.recorded = end
+	return nil
+}
+
+// add keeps a copy: the payload belongs to the frame's owner.
+func (p *pending) add(r frame.Refused) {
+	r.Payload = append([]byte(nil), r.Payload...)
+	r.Faults = append([]frame.Fault(nil), r.Faults...)
+	p.refused = append(p.refused, r)
+	p.bytes += int64(len(r.Payload))
+}
+
+// Correction is what writing a frame showed of its accepted readings of one sensor and minute.
+type Correction struct {
+	Sensor telemetry.SensorID
+	Minute int64
+	// Duplicate of them were in the store already; Refused of them the store would not take.
+	Duplicate, Refused int64
+}
+
+// Settle adds that the frame which ends at end is in the store, but for the corrections; refused are the lines that the
+// store would not take, for quarantine. Frames must come in the spool's order.
+func (l *Ledger) Settle(ctx context.Context, f *frame.Frame, corrections []Correction, refused []frame.Refused, end spool.Position) error {
+	if err := l.waitForRoom(ctx); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &l.pending
+	for i := range f.Minutes {
+		if m := &f.Minutes[i]; m.Accepted != 0 {
+			p.at(m.Sensor, m.Minute).Written += m.Accepted
+		}
+	}
+	for _, c := range corrections {
+		t := p.at(c.Sensor, c.Minute)
+		t.Written -= c.Duplicate + c.Refused
+		t.Accepted -= c.Duplicate + c.Refused
+		t.Duplicate += c.Duplicate
+		if c.Refused != 0 {
+			t.reject(telemetry.ReasonStore, c.Refused)
+			l.metrics.rejected.WithLabelValues(telemetry.ReasonStore.String()).Add(float64(c.Refused))
+		}
+	}
+	for _, r := range refused {
+		p.add(r)
+	}
+	p.settled = end
+	return nil
+}
+
+// waitForRoom flushes while more is pending than the configuration allows.
+func (l *Ledger) waitForRoom(ctx context.Context) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		l.mu.Lock()
+		full := len(l.pending.sums) >= l.cfg.MaxPending || l.pending.bytes >= maxPendingBytes
+		l.mu.Unlock()
+		if !full {
+			return nil
+		}
+		if err := l.Flush(ctx); err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// maxPendingBytes bounds the refused payloads in memory.
+const maxPendingBytes = 16 << 20

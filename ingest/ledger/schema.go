@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+
+	_ "modernc.org/sqlite" // the database driver
+)
+
+// schemaVersion is kept in the database's user_version.
+const schemaVersion = 1
+
+const schema = `
+CREATE TABLE positions (
+	name    TEXT PRIMARY KEY,
+	segment INTEGER NOT NULL,
+	offset  INTEGER NOT NULL
+);
+CREATE TABLE hours (
+	sensor    TEXT NOT NULL,    -- '*' sums up all sensors, '' is what no sensor can be named for
+	hour      INTEGER NOT NULL, -- hours since 1970
+	received  INTEGER NOT NULL,
+	duplicate INTEGER NOT NULL,
+	late      INTEGER NOT NULL,
+	stamped   INTEGER NOT NULL,
+	accepted  INTEGER NOT NULL,
+	reports   INTEGER NOT NULL,
+	missing   INTEGER NOT NULL,
+	written   INTEGER NOT NULL,
+	minutes   BLOB NOT NULL,    -- see minutes.go
+	PRIMARY KEY (sensor, hour)
+) WITHOUT ROWID;
+CREATE TABLE rejections (
+	sensor TEXT NOT NULL,
+	hour   INTEGER NOT NULL,
+	reason INTEGER NOT NULL,
+	n      INTEGER NOT NULL,
+	PRIMARY KEY (sensor, hour, reason)
+) WITHOUT ROWID;
+CREATE TABLE newest (
+	sensor   TEXT PRIMARY KEY,
+	measured INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sequences (
+	publisher TEXT PRIMARY KEY,
+	seq       INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE verdicts (
+	segment INTEGER NOT NULL,
+	offset  INTEGER NOT NULL,
+	known   BLOB NOT NULL,
+	PRIMARY KEY (segment, offset)
+) WITHOUT ROWID;
+CREATE TABLE messages (
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	received  INTEGER NOT NULL,
+	minute    INTEGER NOT NULL, -- of the hours that count its readings
+	topic     TEXT NOT NULL,
+	publisher TEXT NOT NULL,
+	payload   BLOB NOT NULL,
+	size      INTEGER NOT NULL
+);
+CREATE TABLE faults (
+	message  INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+	reason   INTEGER NOT NULL,
+	counted  TEXT NOT NULL,
+	sensor   TEXT NOT NULL,
+	detail   TEXT NOT NULL,
+	readings INTEGER NOT NULL
+);
+CREATE INDEX faults_message ON faults (message);
+CREATE INDEX faults_reason ON faults (reason, message);
+CREATE TABLE quarantine_totals (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	bytes   INTEGER NOT NULL,
+	dropped INTEGER NOT NULL
+);
+INSERT INTO quarantine_totals VALUES (1, 0, 0);
+`
+
+// openDatabase opens or makes the SQLite file. A full synchronisation at each commit is what lets the spool forget what
+// the ledger has taken.
+func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
+		"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)",
+	}, "_txlock": {"immediate"}}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(4)
+	if err := migrate(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch version {
+	case schemaVersion:
+		return nil
+	case 0:
+	default:
+		return fmt.Errorf("schema version %d, this program knows %d: it was written by a newer one", version, schemaVersion)
+	}
+	if _, err := tx.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,98 @@
+package write
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/lamppost-city/lamppost/store"
+)
+
+// post writes a job and returns when every line is in the store or refused, or ctx ended.
+func (w *Writer) post(ctx context.Context, j *job) {
+	lines := j.lines
+	if j.kept != nil {
+		lines = len(j.kept)
+	}
+	j.complete = w.postLines(ctx, j, j.body, 0, lines)
+}
+
+// postLines writes the lines of a body that begin with line first of the job's body. It reports false if ctx ended before.
+func (w *Writer) postLines(ctx context.Context, j *job, body []byte, first, lines int) bool {
+	if lines == 0 {
+		return true
+	}
+	for pause := w.cfg.MinBackoff; ; pause = min(2*pause, w.cfg.MaxBackoff) {
+		began := time.Now()
+		err := w.deps.Store.Write(ctx, body)
+		w.metrics.observe(err, time.Since(began))
+		if err == nil {
+			w.recovered()
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		var answer *store.Error
+		if !errors.As(err, &answer) {
+			answer = &store.Error{Kind: store.Retry, Err: err}
+		}
+		if answer.Kind == store.TooLarge || answer.Kind == store.Rejected {
+			w.recovered()
+			return w.divide(ctx, j, body, first, lines, answer)
+		}
+		w.complain(err)
+		wait := pause/2 + rand.N(pause/2+1)
+		if answer.Kind == store.Denied {
+			wait = w.cfg.MaxBackoff
+		}
+		if !sleep(ctx, max(wait, min(answer.RetryAfter, w.cfg.MaxRetryAfter))) {
+			return false
+		}
+	}
+}
+
+// divide writes the two halves of lines that the store would not take together. A single line that it will not take
+// goes to quarantine. What was stored of the first attempt overwrites itself.
+func (w *Writer) divide(ctx context.Context, j *job, body []byte, first, lines int, answer *store.Error) bool {
+	if lines == 1 {
+		index := first
+		if j.kept != nil {
+			index = j.kept[first]
+		}
+		j.bad = append(j.bad, badLine{index: index, text: bytes.Clone(body), why: answer.Error()})
+		return true
+	}
+	half, at := lines/2, 0
+	for range half {
+		at += bytes.IndexByte(body[at:], '\n') + 1
+	}
+	return w.postLines(ctx, j, body[:at], first, half) && w.postLines(ctx, j, body[at:], first+half, lines-half)
+}
+
+// complain raises health once; logging every attempt would bury the first.
+func (w *Writer) complain(err error) {
+	if w.trouble.Swap(&err) == nil {
+		w.log.Warn("store takes no readings; they are kept in the spool", "error", err)
+	}
+}
+
+func (w *Writer) recovered() {
+	if w.trouble.Swap(nil) != nil {
+		w.log.Info("store takes readings again")
+	}
+}
+
+// sleep waits and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,287 @@
+package write
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/spool"
+	"github.com/lamppost-city/lamppost/store"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// Store is where readings come to rest. Its errors are *store.Error.
+type Store interface {
+	// Write stores line protocol with millisecond timestamps; nil means that every line is stored. It does not keep lines.
+	Write(ctx context.Context, lines []byte) error
+	// Points visits every value that the store has of a sensor in a domain, from included, to excluded.
+	Points(ctx context.Context, domain telemetry.Domain, sensor telemetry.SensorID, from, to time.Time, visit func(store.Value) error) error
+}
+
+// Deps are the writer's neighbours.
+type Deps struct {
+	Reader  *spool.Reader
+	Ledger  *ledger.Ledger
+	Store   Store
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
+}
+
+// Writer empties a spool into a store.
+type Writer struct {
+	cfg     Config
+	deps    Deps
+	log     *slog.Logger
+	metrics *metrics
+	trouble atomic.Pointer[error]
+
+	after   spool.Position // frames up to here are settled since before this process
+	settled atomic.Pointer[spool.Position]
+
+	free  chan *job // as many as may be in flight
+	order chan *job // in the spool's order
+}
+
+// job is one POST.
+type job struct {
+	parts []part
+	n     int // parts in use
+	body  []byte
+	lines int
+	// kept maps lines of body to lines of the frames where some were left out; nil if none were.
+	kept []int
+	done chan struct{}
+	// complete is set before done is closed, unless the writer was stopped.
+	complete bool
+	// bad are the lines that the store refused, as indexes into the job's lines.
+	bad []badLine
+}
+
+// part is a frame of a job.
+type part struct {
+	frame frame.Frame
+	end   spool.Position
+	first int // index of the frame's first line in the job
+	// verdicts has a byte for each of the frame's suspects.
+	verdicts []byte
+}
+
+type badLine struct {
+	index int
+	text  []byte
+	why   string
+}
+
+// New prepares a writer.
+func New(cfg Config, deps Deps) *Writer {
+	w := &Writer{
+		cfg: cfg, deps: deps, log: deps.Log, metrics: newMetrics(deps.Metrics),
+		free: make(chan *job, cfg.InFlight+1), order: make(chan *job, cfg.InFlight+1),
+	}
+	for range cap(w.free) {
+		w.free <- new(job)
+	}
+	return w
+}
+
+// Start sets where the ledger was told last that frames are in the store.
+func (w *Writer) Start(settled spool.Position) error {
+	w.after = settled
+	w.settled.Store(&settled)
+	if err := w.deps.Reader.Seek(settled); err != nil {
+		return fmt.Errorf("find the first frame to write: %w", err)
+	}
+	return nil
+}
+
+// Health says why the store takes nothing, or returns nil.
+func (w *Writer) Health() error {
+	if err := w.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Settled is the position up to which every frame has been written.
+func (w *Writer) Settled() spool.Position {
+	if p := w.settled.Load(); p != nil {
+		return *p
+	}
+	return spool.Position{}
+}
+
+// Run writes until ctx ends.
+func (w *Writer) Run(ctx context.Context) {
+	var posts, settling sync.WaitGroup
+	settling.Go(func() { w.settle(ctx) })
+	defer settling.Wait()
+	defer close(w.order)
+	defer posts.Wait()
+
+	parser := frame.NewParser()
+	var ahead *pendingFrame // a frame that was read but did not fit
+	for {
+		var j *job
+		select {
+		case j = <-w.free:
+		case <-ctx.Done():
+			return
+		}
+		j.reset()
+		var err error
+		if ahead, err = w.gather(ctx, parser, j, ahead); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			w.complain(fmt.Errorf("read the spool: %w", err))
+			w.free <- j
+			if !sleep(ctx, w.cfg.MaxBackoff) {
+				return
+			}
+			continue
+		}
+		if j.hasSuspects() {
+			// Frames before this one may hold the same readings: they must be in the store before it is asked.
+			if !w.waitForOthers(ctx) {
+				return
+			}
+			if !w.judge(ctx, j) {
+				return
+			}
+			j.leaveOutKnown()
+		}
+		w.order <- j
+		posts.Go(func() {
+			w.post(ctx, j)
+			close(j.done)
+		})
+	}
+}
+
+func (j *job) reset() {
+	j.n, j.body, j.lines, j.kept, j.bad, j.complete = 0, j.body[:0], 0, nil, j.bad[:0], false
+	j.done = make(chan struct{})
+}
+
+func (j *job) hasSuspects() bool { return j.n > 0 && len(j.parts[0].frame.Suspects) > 0 }
+
+// pendingFrame is a parsed frame that waits for the next job.
+type pendingFrame struct {
+	frame frame.Frame
+	end   spool.Position
+}
+
+// gather fills a job with the next frames. A frame with suspects only comes first in a job: what lies before it must
+// be in the store already. It returns the frame that it had to leave, if any.
+func (w *Writer) gather(ctx context.Context, parser *frame.Parser, j *job, ahead *pendingFrame) (*pendingFrame, error) {
+	if ahead != nil {
+		j.add(&ahead.frame, ahead.end)
+	}
+	for {
+		var data []byte
+		var end spool.Position
+		var err error
+		if j.n == 0 {
+			data, end, err = w.deps.Reader.Next(ctx)
+		} else {
+			var ok bool
+			if data, end, ok, err = w.deps.Reader.TryNext(); err == nil && !ok {
+				return nil, nil
+			}
+		}
+		if err != nil {
+			if j.n > 0 {
+				return nil, nil // what was gathered goes first; the error comes again
+			}
+			return nil, err
+		}
+		if !w.after.Before(end) {
+			continue
+		}
+		next := &pendingFrame{end: end}
+		if err := parser.Parse(data, &next.frame); err != nil {
+			w.log.Error("frame in the spool cannot be read and is passed over", "position", end, "error", err)
+			next.frame.Reset()
+		}
+		if j.n > 0 && (len(next.frame.Suspects) > 0 || int64(len(j.body)+len(next.frame.Lines)) > w.cfg.MaxBodyBytes || j.lines+len(next.frame.Accepted) > w.cfg.MaxLines) {
+			next.frame.Lines = append([]byte(nil), next.frame.Lines...) // the reader's memory is used again
+			next.frame.Refused, next.frame.Released = nil, nil
+			return next, nil
+		}
+		j.add(&next.frame, end)
+	}
+}
+
+// add takes a frame into the job; lines are copied, the rest is kept.
+func (j *job) add(f *frame.Frame, end spool.Position) {
+	if j.n == len(j.parts) {
+		j.parts = append(j.parts, part{})
+	}
+	p := &j.parts[j.n]
+	j.n++
+	j.body = append(j.body, f.Lines...)
+	p.frame, p.end, p.first, p.verdicts = *f, end, j.lines, nil
+	p.frame.Lines, p.frame.Refused, p.frame.Released = nil, nil, nil
+	j.lines += len(f.Accepted)
+}
+
+// Drain waits until every frame up to end is settled, or the time is over.
+func (w *Writer) Drain(end spool.Position, timeout time.Duration) {
+	deadline := time.Now().Add(timeout)
+	for w.Settled().Before(end) && w.Health() == nil && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// waitForOthers waits until every job but the caller's is settled.
+func (w *Writer) waitForOthers(ctx context.Context) bool {
+	for held := 0; held < cap(w.free)-1; held++ {
+		select {
+		case other := <-w.free:
+			defer func() { w.free <- other }()
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// settle tells the ledger of written jobs in the spool's order, and gives the spool leave to forget what the ledger
+// has on disk.
+func (w *Writer) settle(ctx context.Context) {
+	var committed spool.Position
+	for j := range w.order {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return
+		}
+		if !j.complete {
+			return
+		}
+		for i := range j.n {
+			p := &j.parts[i]
+			corrections, refused := j.corrections(p)
+			if err := w.deps.Ledger.Settle(ctx, &p.frame, corrections, refused, p.end); err != nil {
+				return
+			}
+			w.settled.Store(&p.end)
+		}
+		w.metrics.lines.Add(float64(j.lines))
+		w.free <- j
+		if durable := w.deps.Ledger.Durable(); committed.Before(durable) {
+			if err := w.deps.Reader.Commit(durable); err != nil {
+				w.log.Error("spool's cursor cannot be moved; its space is not freed", "error", err)
+				continue
+			}
+			committed = durable
+		}
+	}
+}
