@@ -44,8 +44,8 @@ type engine struct {
 	points    *coordinator.PointsWriter
 	retention *retention.Service
 	precreate *precreator.Service
-	// unopened are folders of shards that hold data and could not be opened.
-	unopened []string
+	// damaged are folders and files that hold data and could not be opened.
+	damaged []string
 }
 
 // openEngine opens the files below cfg.Dir. It takes as long as reading the write-ahead log takes.
@@ -62,11 +62,14 @@ func openEngine(cfg Config, pass secret.String, out *slog.Logger) (*engine, erro
 	if err := prepare(e.meta, cfg.Retention, pass); err != nil {
 		return nil, errors.Join(err, e.meta.Close())
 	}
+	if err := repairLogs(cfg.Dir, out); err != nil {
+		return nil, errors.Join(err, e.meta.Close())
+	}
 	e.data = newData(cfg, zlog)
 	if err := e.data.Open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store's data: %w", err), e.data.Close(), e.meta.Close())
 	}
-	e.unopened = unopened(cfg.Dir, e.data.ShardIDs())
+	e.damaged = damaged(cfg.Dir, e.data.ShardIDs())
 
 	e.points = coordinator.NewPointsWriter()
 	e.points.TSDBStore = e.data
@@ -204,17 +207,18 @@ func prepare(m *meta.Client, keep time.Duration, pass secret.String) error {
 	return nil
 }
 
-// unopened lists folders of shards that are not among those opened. influxd goes on without a shard that it cannot
-// open, and answers queries as if its points had never been.
-func unopened(dir string, opened []uint64) []string {
+// damaged lists folders of shards that are not among those opened, and data files that an earlier start has set aside.
+// influxd goes on without what it cannot open, and answers queries as if its points had never been.
+func damaged(dir string, opened []uint64) []string {
 	parent := filepath.Join(dir, "data", database, policy)
 	entries, _ := os.ReadDir(parent)
-	var missing []string
+	var found []string
 	for _, entry := range entries {
 		id, err := strconv.ParseUint(entry.Name(), 10, 64)
 		if err == nil && !slices.Contains(opened, id) {
-			missing = append(missing, filepath.Join(parent, entry.Name()))
+			found = append(found, filepath.Join(parent, entry.Name()))
 		}
 	}
-	return missing
+	aside, _ := filepath.Glob(filepath.Join(parent, "*", "*.bad"))
+	return append(found, aside...)
 }

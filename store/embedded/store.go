@@ -31,7 +31,7 @@ type Store struct {
 type running struct {
 	address  string
 	password secret.String
-	unopened []string
+	damaged  []string
 }
 
 // New returns a store that is not running. It touches nothing.
@@ -65,9 +65,9 @@ func (s *Store) Health() error {
 	if r == nil {
 		return errors.New("embedded store is not running")
 	}
-	if len(r.unopened) > 0 {
+	if len(r.damaged) > 0 {
 		return fmt.Errorf("%d parts of the store cannot be opened and their readings are not found: %s; see the log of the start, and restore them from a backup",
-			len(r.unopened), strings.Join(r.unopened[:min(len(r.unopened), 5)], ", "))
+			len(r.damaged), strings.Join(r.damaged[:min(len(r.damaged), 5)], ", "))
 	}
 	return nil
 }
@@ -95,11 +95,11 @@ func (s *Store) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the embedded store in %s: %w", s.cfg.Dir, err)
 	}
-	if len(e.unopened) > 0 {
-		s.log.Error("embedded store cannot open parts of its data", "folders", e.unopened)
+	if len(e.damaged) > 0 {
+		s.log.Error("embedded store cannot open parts of its data", "damaged", e.damaged)
 	}
 	s.log.Info("embedded store started", "dir", s.cfg.Dir, "address", listener.Addr().String(), "took", time.Since(started))
-	s.running.Store(&running{address: listener.Addr().String(), password: pass, unopened: e.unopened})
+	s.running.Store(&running{address: listener.Addr().String(), password: pass, damaged: e.damaged})
 	close(s.ready)
 
 	err = s.serve(ctx, e, listener)

@@ -68,3 +68,6 @@ func Client(t testing.TB, cfg influx.Config) *influx.Client {
 func Log(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
+
+// Discard returns a log that shows nothing, for a child process.
+func Discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
