@@ -171,8 +171,11 @@ func (d *Decoder) field(name []byte) bool {
 		return false
 	}
 	if !ok {
-		reason := scan.TextReason(name, telemetry.ReasonUnknownQuantity)
-		d.fault(reason, "key %s before byte %d is not a quantity of the catalogue", scan.Excerpt(name), d.value.At)
+		reason, wrong := scan.TextReason(name, telemetry.ReasonUnknownQuantity), "a quantity of the catalogue"
+		if reason == telemetry.ReasonEncoding {
+			wrong = "valid UTF-8"
+		}
+		d.fault(reason, "key %s before byte %d is not %s", scan.Excerpt(name), d.value.At, wrong)
 		return true
 	}
 	if k.word == wordQuantity {

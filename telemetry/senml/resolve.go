@@ -67,12 +67,6 @@ func (d *Decoder) read() {
 		return
 	case present&ownFields == 0, present&valueFields == 0 && (present&(1<<fieldSum) != 0 || r.null&valueFields != 0):
 		return
-	case present&valueFields == 0:
-		d.fault(telemetry.ReasonNotANumber, "%s at byte %d has no value", d.shownName(), r.at)
-		return
-	case bits.OnesCount32(present&valueFields) > 1:
-		d.fault(telemetry.ReasonMalformed, "%s at byte %d has several values", d.shownName(), r.at)
-		return
 	case r.has&(1<<fieldName) != 0 && string(r.name) == "seq":
 		d.sequence()
 		return
@@ -91,6 +85,14 @@ func (d *Decoder) read() {
 // measure appends the reading of a record whose name is n, or notes why there is none.
 func (d *Decoder) measure(n name) {
 	r, q := &d.rec, n.quantity
+	switch values := (r.has | r.bad) & valueFields; {
+	case values == 0:
+		d.fault(telemetry.ReasonNotANumber, "%s at byte %d has no value", d.shownName(), r.at)
+		return
+	case values&(values-1) != 0:
+		d.fault(telemetry.ReasonMalformed, "%s at byte %d has several values", d.shownName(), r.at)
+		return
+	}
 	if q.Kind != telemetry.State && r.has&(1<<fieldValue) != 0 { // nearly every record
 		if value, ok := d.inOwnUnit(r.value.Num, q); ok {
 			d.append(n, value)
@@ -133,7 +135,7 @@ func (d *Decoder) when(reading *telemetry.Reading) bool {
 		switch {
 		case seconds == 0:
 			reading.Measured, reading.Stamped = d.from.Received, true
-		case seconds < relativeBelow:
+		case seconds < relativeBelow-0.0005: // half a millisecond of play for the rounding of the sum
 			reading.Measured, ok = scan.Seconds(seconds + float64(d.from.Received)/1000)
 		default:
 			reading.Measured, ok = scan.Seconds(seconds)
@@ -152,8 +154,10 @@ func (d *Decoder) inOwnUnit(value float64, q *telemetry.Quantity) (float64, bool
 		d.fault(telemetry.ReasonNotANumber, "%s at byte %d: bv is not a number", d.shownName(), r.at)
 		return 0, false
 	}
-	if value += b.value; math.IsInf(value, 0) {
-		return d.tooLarge()
+	if b.value != 0 { // adding 0 would make 0 of -0
+		if value += b.value; math.IsInf(value, 0) {
+			return d.tooLarge()
+		}
 	}
 	unit, bad := r.unit, r.bad&(1<<fieldUnit)
 	if (r.has|r.bad)&(1<<fieldUnit) == 0 {

@@ -87,7 +87,10 @@ func Measure(q *telemetry.Quantity, v *Value) (float64, telemetry.Reason, string
 }
 
 func wrongText(q *telemetry.Quantity, text []byte) string {
-	if q.Kind == telemetry.State {
+	switch {
+	case !utf8.Valid(text):
+		return "the text " + Excerpt(text) + " is not valid UTF-8"
+	case q.Kind == telemetry.State:
 		return "the value " + Excerpt(text) + " is not one of " + strings.Join(q.States, ", ")
 	}
 	return "the value is the text " + Excerpt(text) + ", not a number"
