@@ -5,13 +5,12 @@ import (
 	"testing"
 
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/internal/wiretest"
 	"github.com/lamppost-city/lamppost/telemetry/senml"
 	"github.com/lamppost-city/lamppost/telemetry/wire"
 )
 
 const threeFields = `{"time":"2026-03-01T12:00:00.250Z","seq":17,"speed":47.5,"intensity":12,"occupancy":0.31}`
-
-var from = telemetry.Origin{Publisher: "gate-7", Received: 1772366401000}
 
 // hundred is a message such as a bridge sends: a hundred readings of fifty sensors, of which one is a count.
 func hundred(t testing.TB) *telemetry.Message {
@@ -40,8 +39,8 @@ func payloads(t testing.TB) map[string][]byte {
 	m := hundred(t)
 	return map[string][]byte{
 		"plain JSON 3 readings":   []byte(threeFields),
-		"SenML JSON 100 readings": senml.AppendJSON(nil, m, from.Publisher),
-		"SenML CBOR 100 readings": senml.AppendCBOR(nil, m, from.Publisher),
+		"SenML JSON 100 readings": senml.AppendJSON(nil, m, wiretest.From.Publisher),
+		"SenML CBOR 100 readings": senml.AppendCBOR(nil, m, wiretest.From.Publisher),
 	}
 }
 
@@ -52,7 +51,7 @@ func TestDecodeAllocatesNothingInSteadyState(t *testing.T) {
 			var msg telemetry.Message
 			if n := testing.AllocsPerRun(100, func() {
 				msg.Reset()
-				d.Decode(&msg, payload, from)
+				d.Decode(&msg, payload, wiretest.From)
 			}); n != 0 {
 				t.Errorf("%v allocations", n)
 			}
@@ -73,7 +72,7 @@ func BenchmarkDecode(b *testing.B) {
 			readings := 0
 			for b.Loop() {
 				msg.Reset()
-				d.Decode(&msg, payload, from)
+				d.Decode(&msg, payload, wiretest.From)
 				readings += len(msg.Readings)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(readings), "ns/reading")
