@@ -44,7 +44,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.log.Info("ledger can be written again")
 		l.failed = nil
 	}
-	l.durable = earlier(taken.recorded, taken.settled)
+	l.durable, l.flushed = earlier(taken.recorded, taken.settled), time.Now()
 	l.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil
 }
@@ -68,8 +68,13 @@ func (p *pending) takeBack(taken *pending) {
 	*p = *taken
 }
 
-// write is one transaction. It prepares its statements in it, so that nothing outlives it.
+// write is one transaction. Once begun it is not cancelled: the driver would start a goroutine for each statement to
+// watch for it.
 func (l *Ledger) write(ctx context.Context, p *pending) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin to write the ledger: %w", err)
@@ -203,8 +208,13 @@ func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
 			return err
 		}
 	}
+	number, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO sequences VALUES (?, ?)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = number.Close() }()
 	for publisher, seq := range p.sequences {
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO sequences VALUES (?, ?)", string(publisher), int64(seq)); err != nil {
+		if _, err := number.ExecContext(ctx, string(publisher), int64(seq)); err != nil {
 			return err
 		}
 	}

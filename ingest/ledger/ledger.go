@@ -56,7 +56,8 @@ type Ledger struct {
 	mu      sync.Mutex
 	pending pending
 	durable spool.Position // on disk: see Durable
-	failed  error          // of the last flush
+	flushed time.Time
+	failed  error // of the last flush
 
 	flushing sync.Mutex
 }
