@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/lamppost-city/lamppost/registry"
+)
+
+// fault turns an error of a dependency into the problem that the client gets. What the client can mend is told to it in
+// full; the rest goes to the log, under the action that it stopped.
+func (s *Server) fault(ctx context.Context, action string, err error) error {
+	var invalid *registry.InvalidError
+	var known huma.StatusError
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &invalid):
+		return invalidProblem(invalid)
+	case errors.Is(err, registry.ErrNotFound):
+		return newProblem(http.StatusNotFound, "%v", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return newProblem(http.StatusGatewayTimeout, "%s: it took too long; ask for less at a time", action)
+	case ctx.Err() != nil:
+		return newProblem(http.StatusServiceUnavailable, "%s: the request was given up", action) // nobody reads this
+	}
+	s.log.Error("request not answered", "action", action, "error", err)
+	return newProblem(http.StatusInternalServerError, "%s: it went wrong inside; the log of the process says why", action)
+}
+
+// invalidProblem names every field that the registry refused.
+func invalidProblem(invalid *registry.InvalidError) *huma.ErrorModel {
+	p := newProblem(http.StatusUnprocessableEntity, "%s", invalid.Error())
+	for _, f := range invalid.Fields {
+		location := "body." + f.Field
+		switch f.Field {
+		case "id":
+			location = "path.id"
+		case "body":
+			location = "body"
+		}
+		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: f.Message, Location: location})
+	}
+	return p
+}
+
+// begin takes one of the slots, waiting for it up to Config.QueryWait, and returns the function that gives it back.
+func (s *Server) begin(ctx context.Context, slots chan struct{}) (func(), error) {
+	done := func() { <-slots }
+	select {
+	case slots <- struct{}{}:
+		return done, nil
+	default:
+	}
+	wait := time.NewTimer(s.cfg.QueryWait)
+	defer wait.Stop()
+	select {
+	case slots <- struct{}{}:
+		return done, nil
+	case <-ctx.Done():
+		return nil, newProblem(http.StatusServiceUnavailable, "the request was given up")
+	case <-wait.C:
+		s.metrics.queryBusy.Inc()
+		return nil, retryLater(time.Second, "%d requests of this kind are being answered, as many as allowed; come again in a second", cap(slots))
+	}
+}
+
+// tagOf makes an ETag of a body. It is weak because the body may go out compressed.
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return weak(hex.EncodeToString(sum[:12]))
+}
+
+func weak(tag string) string { return `W/"` + tag + `"` }
+
+// matches compares an If-None-Match header, weakly (RFC 9110 section 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// notModified is the 304 for a body that the client has.
+func notModified(tag string) error {
+	return huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"Etag": {tag}})
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// City is what the page says of the city.
+type City struct {
+	Name string `json:"name"`
+	Zone string `json:"zone" doc:"IANA name of the time zone in which people there read times."`
+}
+
+type cityOutput struct {
+	Body City
+}
+
+func (s *Server) getCity(context.Context, *struct{}) (*cityOutput, error) {
+	return &cityOutput{Body: City{Name: s.cfg.CityName, Zone: s.cfg.CityZone}}, nil
+}
+
+// Quantity is an entry of the catalogue as the API shows it.
+type Quantity struct {
+	Name   string   `json:"name"`
+	Title  string   `json:"title"`
+	Domain string   `json:"domain" enum:"traffic,energy,safety"`
+	Kind   string   `json:"kind" enum:"gauge,counter,count,state"`
+	Unit   string   `json:"unit" doc:"The unit's symbol; empty for a bare number."`
+	UCUM   string   `json:"ucum" doc:"The unit's UCUM code."`
+	SenML  string   `json:"senml" doc:"The unit's SenML name; empty where it has none."`
+	Min    float64  `json:"min" doc:"Readings below are refused."`
+	Max    float64  `json:"max" doc:"Readings above are refused."`
+	States []string `json:"states" doc:"Names of the values 0, 1, 2 ... of a state; empty for other kinds."`
+	Model  string   `json:"model" doc:"Attribute in the FIWARE Smart Data Models; empty where there is none."`
+}
+
+// QuantityList is the whole catalogue, in order of domain, then name.
+type QuantityList struct {
+	Items []Quantity `json:"items"`
+}
+
+func quantityList() QuantityList {
+	all := telemetry.Quantities()
+	list := QuantityList{Items: make([]Quantity, len(all))}
+	for i := range all {
+		q := &all[i]
+		list.Items[i] = Quantity{
+			Name: q.Name, Title: q.Title, Domain: q.Domain.String(), Kind: q.Kind.String(), Unit: q.Unit.Symbol,
+			UCUM: q.Unit.UCUM, SenML: q.Unit.SenML, Min: q.Min, Max: q.Max, States: append([]string{}, q.States...), Model: q.Model,
+		}
+	}
+	return list
+}
+
+type quantitiesInput struct {
+	IfNoneMatch string `header:"If-None-Match" hidden:"true"`
+}
+
+func (s *Server) getQuantities(_ context.Context, in *quantitiesInput) (*fileOutput, error) {
+	body, err := json.Marshal(quantityList())
+	if err != nil {
+		return nil, err
+	}
+	tag := tagOf(body)
+	if matches(in.IfNoneMatch, tag) {
+		return nil, notModified(tag)
+	}
+	return &fileOutput{ContentType: "application/json", ETag: tag, Body: body}, nil
+}

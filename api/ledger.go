@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// defaultMinutes is how far back a sensor's ledger goes where the request does not say.
+const defaultMinutes = 24 * time.Hour
+
+// LedgerCounts are sums of readings: received = duplicate + all of rejected + accepted, accepted = written + waiting.
+type LedgerCounts struct {
+	Received  int64            `json:"received" doc:"Readings that arrived."`
+	Duplicate int64            `json:"duplicate" doc:"Of those: had come before, with the same sensor, quantity, channel and time."`
+	Late      int64            `json:"late" doc:"Accepted readings that came later than the tolerance after they were measured."`
+	Stamped   int64            `json:"stamped" doc:"Accepted readings that had no time of their own."`
+	Rejected  map[string]int64 `json:"rejected" doc:"Refused readings by reason."`
+	Accepted  int64            `json:"accepted" doc:"Readings in the store or on their way to it."`
+	Written   int64            `json:"written" doc:"Accepted readings that the store has."`
+	Waiting   int64            `json:"waiting" doc:"Accepted readings that the store has not yet."`
+	Missing   int64            `json:"missing" doc:"What should have come and did not, by gaps in sequence numbers or by cadence."`
+}
+
+// LedgerMinute is what came from one sensor for one minute. Counters that are zero are left out.
+type LedgerMinute struct {
+	Time      Time             `json:"time" doc:"Where the minute begins."`
+	Received  int64            `json:"received,omitempty"`
+	Duplicate int64            `json:"duplicate,omitempty"`
+	Late      int64            `json:"late,omitempty"`
+	Stamped   int64            `json:"stamped,omitempty"`
+	Rejected  map[string]int64 `json:"rejected,omitempty"`
+	Accepted  int64            `json:"accepted,omitempty"`
+	Written   int64            `json:"written,omitempty"`
+	Waiting   int64            `json:"waiting,omitempty"`
+	Missing   int64            `json:"missing,omitempty"`
+}
+
+type rangeInput struct {
+	From string `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the beginning." example:"-24h"`
+	To   string `query:"to" maxLength:"40" doc:"End, excluded; now without it." example:"now"`
+}
+
+type ledgerOutput struct {
+	Body LedgerCounts
+}
+
+func (s *Server) getLedger(ctx context.Context, in *rangeInput) (*ledgerOutput, error) {
+	from, to, err := parseRange(in.From, in.To, 0, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	totals, err := s.deps.Ledger.Totals(ctx, from.Time(), to.Time())
+	if err != nil {
+		return nil, s.fault(ctx, "sum up the ledger", err)
+	}
+	return &ledgerOutput{Body: ledgerCounts(totals)}, nil
+}
+
+type ledgerSensorInput struct {
+	ID   string `path:"id" maxLength:"63" doc:"The sensor's id."`
+	From string `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
+	To   string `query:"to" maxLength:"40" doc:"End, excluded; now without it. At most 7 days after from." example:"now"`
+}
+
+// LedgerOfSensor is what came from one sensor, summed up and by minute.
+type LedgerOfSensor struct {
+	LedgerCounts
+	Minutes []LedgerMinute `json:"minutes" doc:"By minute of measured time; refused readings by minute of receipt. Minutes without any are left out."`
+}
+
+type ledgerSensorOutput struct {
+	Body LedgerOfSensor
+}
+
+func (s *Server) getLedgerOfSensor(ctx context.Context, in *ledgerSensorInput) (*ledgerSensorOutput, error) {
+	id, err := sensorID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := parseRange(in.From, in.To, defaultMinutes, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if to-from > ledger.MaxMinutes*telemetry.UnixMilli(time.Minute/time.Millisecond) {
+		return nil, badQuery("from", in.From, "from and to are more than %d days apart; ask for less at a time", ledger.MaxMinutes/(24*60))
+	}
+	if _, ok := s.deps.Registry.Snapshot().Sensor(id); !ok {
+		return nil, noSensor(id)
+	}
+	totals, err := s.deps.Ledger.SensorTotals(ctx, id, from.Time(), to.Time())
+	if err != nil {
+		return nil, s.fault(ctx, "sum up the ledger", err)
+	}
+	minutes, err := s.deps.Ledger.Minutes(ctx, id, from.Time(), to.Time())
+	if err != nil {
+		return nil, s.fault(ctx, "read the ledger", err)
+	}
+	body := LedgerOfSensor{LedgerCounts: ledgerCounts(totals), Minutes: make([]LedgerMinute, len(minutes))}
+	for i := range minutes {
+		body.Minutes[i] = ledgerMinute(&minutes[i])
+	}
+	return &ledgerSensorOutput{Body: body}, nil
+}
+
+func ledgerCounts(t ledger.Totals) LedgerCounts {
+	return LedgerCounts{
+		Received: t.Received, Duplicate: t.Duplicate, Late: t.Late, Stamped: t.Stamped, Rejected: reasonNames(t.Rejected),
+		Accepted: t.Accepted, Written: t.Written, Waiting: t.Waiting(), Missing: t.Missing,
+	}
+}
+
+func ledgerMinute(m *ledger.Minute) LedgerMinute {
+	return LedgerMinute{
+		Time:     Time(telemetry.MilliOf(m.Time)),
+		Received: m.Received, Duplicate: m.Duplicate, Late: m.Late, Stamped: m.Stamped, Rejected: reasonNames(m.Rejected),
+		Accepted: m.Accepted, Written: m.Written, Waiting: m.Waiting(), Missing: m.Missing,
+	}
+}
+
+// reasonNames never returns nil, so that JSON has an object.
+func reasonNames(rejected map[telemetry.Reason]int64) map[string]int64 {
+	names := make(map[string]int64, len(rejected))
+	for reason, n := range rejected {
+		names[reason.String()] = n
+	}
+	return names
+}

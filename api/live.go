@@ -1,0 +1,262 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+const (
+	// hubBuffer is how many messages the hub may keep for us while we encode.
+	hubBuffer = 4096
+	// maxBatchReadings ends a batch before LiveFlush does, which bounds its memory (about 0.5 MB).
+	maxBatchReadings = 4096
+)
+
+var (
+	errLiveFull    = errors.New("as many listeners as allowed")
+	errLiveStopped = errors.New("stopping")
+)
+
+// filter chooses readings. The zero filter takes every one.
+type filter struct {
+	sensors    map[telemetry.SensorID]struct{} // nil: every sensor
+	quantities []bool                          // by QuantityID; nil: every quantity
+}
+
+func (f *filter) takesAll() bool { return f.sensors == nil && f.quantities == nil }
+
+func (f *filter) takes(sensor telemetry.SensorID, quantity telemetry.QuantityID) bool {
+	if f.quantities != nil && !f.quantities[quantity] {
+		return false
+	}
+	if f.sensors == nil {
+		return true
+	}
+	_, ok := f.sensors[sensor]
+	return ok
+}
+
+// union returns a filter that takes at least what any of the listeners takes.
+func union(listeners map[*listener]struct{}) *filter {
+	if len(listeners) == 0 {
+		return nil
+	}
+	u := &filter{sensors: map[telemetry.SensorID]struct{}{}, quantities: make([]bool, len(telemetry.Quantities()))}
+	for l := range listeners {
+		if l.filter.sensors == nil {
+			u.sensors = nil
+		} else if u.sensors != nil {
+			maps.Copy(u.sensors, l.filter.sensors)
+		}
+		if l.filter.quantities == nil {
+			u.quantities = nil
+		}
+		for i, wanted := range l.filter.quantities {
+			if wanted && u.quantities != nil {
+				u.quantities[i] = true
+			}
+		}
+	}
+	return u
+}
+
+// batch is some readings as they go over the wire. Once it has been handed out nobody changes it.
+type batch struct {
+	frames []byte // events, one after the other
+	items  []item
+}
+
+// item says whose event ends at frames[end], and begins where the one before ends.
+type item struct {
+	sensor   telemetry.SensorID
+	quantity telemetry.QuantityID
+	end      int
+}
+
+// appendTaken appends the events that the filter takes.
+func (b *batch) appendTaken(dst []byte, f *filter) []byte {
+	start := 0
+	for i := range b.items {
+		it := &b.items[i]
+		if f.takes(it.sensor, it.quantity) {
+			dst = append(dst, b.frames[start:it.end]...)
+		}
+		start = it.end
+	}
+	return dst
+}
+
+// taken counts the events that the filter takes.
+func (b *batch) taken(f *filter) int {
+	n := 0
+	for i := range b.items {
+		if f.takes(b.items[i].sensor, b.items[i].quantity) {
+			n++
+		}
+	}
+	return n
+}
+
+// listener is one client of the live stream. Its queue is closed when the feed stops.
+type listener struct {
+	filter filter
+	queue  chan *batch
+	lost   atomic.Uint64 // readings that it would have taken, since it was last told
+}
+
+// feed takes readings from the hub, encodes each that anybody wants exactly once, and puts batches of them into the
+// listeners' queues. It never waits for a listener: where a queue is full the listener loses the batch.
+type feed struct {
+	flush   time.Duration
+	backlog int
+	most    int
+	encode  *encoder
+	metrics *metrics
+
+	mu        sync.Mutex
+	listeners map[*listener]struct{}
+	wanted    *filter // what any listener takes; nil if there is none
+	stopped   bool
+
+	hubLost uint64 // as last seen; run only
+}
+
+func newFeed(cfg Config, e *encoder, m *metrics) *feed {
+	return &feed{
+		flush: cfg.LiveFlush, backlog: cfg.LiveBacklog, most: cfg.MaxLiveClients, encode: e, metrics: m,
+		listeners: make(map[*listener]struct{}),
+	}
+}
+
+// join adds a listener, who must leave.
+func (f *feed) join(wants filter) (*listener, error) {
+	l := &listener{filter: wants, queue: make(chan *batch, f.backlog)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return nil, errLiveStopped
+	}
+	if len(f.listeners) >= f.most {
+		f.metrics.liveRefused.Inc()
+		return nil, errLiveFull
+	}
+	f.listeners[l] = struct{}{}
+	f.wanted = union(f.listeners)
+	f.metrics.liveClients.Set(float64(len(f.listeners)))
+	return l, nil
+}
+
+func (f *feed) leave(l *listener) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.listeners, l)
+	f.wanted = union(f.listeners)
+	f.metrics.liveClients.Set(float64(len(f.listeners)))
+}
+
+// run feeds until the context or the hub ends, then ends every stream.
+func (f *feed) run(ctx context.Context, hub Live) {
+	defer f.stop()
+	subscription := hub.Subscribe(hubBuffer)
+	defer subscription.Close()
+	due := time.NewTimer(time.Hour)
+	due.Stop()
+	defer due.Stop()
+
+	waiting, armed := &batch{}, false
+	var last time.Time // when a batch was handed out
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-due.C:
+			armed = false
+		case readings, open := <-subscription.C():
+			if !open {
+				return
+			}
+			f.add(waiting, readings)
+		}
+		f.countHubLost(subscription.Lost())
+		pause := f.flush - time.Since(last)
+		switch {
+		case len(waiting.items) == 0:
+		case pause <= 0 || len(waiting.items) >= maxBatchReadings:
+			f.handOut(waiting)
+			last = time.Now()
+			waiting = &batch{frames: make([]byte, 0, len(waiting.frames)), items: make([]item, 0, len(waiting.items))}
+		case !armed:
+			due.Reset(pause)
+			armed = true
+		}
+	}
+}
+
+// add encodes the readings that any listener takes.
+func (f *feed) add(b *batch, readings []telemetry.Reading) {
+	f.mu.Lock()
+	wanted := f.wanted
+	f.mu.Unlock()
+	if wanted == nil {
+		return
+	}
+	for i := range readings {
+		r := &readings[i]
+		if !wanted.takes(r.Sensor, r.Quantity) {
+			continue
+		}
+		b.frames = append(b.frames, "event: reading\ndata: "...)
+		b.frames = f.encode.appendReading(b.frames, r)
+		b.frames = append(b.frames, '\n', '\n')
+		b.items = append(b.items, item{sensor: r.Sensor, quantity: r.Quantity, end: len(b.frames)})
+	}
+}
+
+// handOut puts the batch into every queue that has room.
+func (f *feed) handOut(b *batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for l := range f.listeners {
+		select {
+		case l.queue <- b:
+		default:
+			missed := b.taken(&l.filter)
+			l.lost.Add(uint64(missed))
+			f.metrics.liveLost.Add(float64(missed))
+		}
+	}
+}
+
+// countHubLost tells every listener of readings that this process itself was too slow for. Whose they were is not
+// known, so each hears of all.
+func (f *feed) countHubLost(total uint64) {
+	missed := total - f.hubLost
+	if missed == 0 {
+		return
+	}
+	f.hubLost = total
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for l := range f.listeners {
+		l.lost.Add(missed)
+	}
+	if len(f.listeners) > 0 {
+		f.metrics.liveLost.Add(float64(missed))
+	}
+}
+
+// stop ends every stream and lets nobody join any more.
+func (f *feed) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+	for l := range f.listeners {
+		close(l.queue)
+	}
+}

@@ -1,0 +1,182 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// Limits of the HTTP server that nobody needs to change.
+const (
+	headerTimeout  = 10 * time.Second // to send the head of a request
+	idleTimeout    = 2 * time.Minute  // between two requests on a connection
+	maxHeaderBytes = 32 << 10
+	maxBodyTime    = 2 * time.Minute // to send a body where the endpoint sets no shorter time
+)
+
+// Server is the HTTP address of a Lamppost process.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	log     *slog.Logger
+	metrics *metrics
+	gate    *gate
+	live    *feed
+	handler http.Handler
+	queries chan struct{} // holds one element per running store query
+	writes  chan struct{} // holds one element while an import or replay runs
+	encode  *encoder
+
+	ready    chan struct{}
+	addr     atomic.Pointer[string]
+	serveErr atomic.Pointer[error]
+}
+
+// New builds the server from a valid configuration. It opens nothing: Run does.
+func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := deps.check(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("register api metrics: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, deps: deps, log: log, metrics: m,
+		gate:    newGate(cfg, deps.Token, m),
+		queries: make(chan struct{}, cfg.MaxQueries),
+		writes:  make(chan struct{}, 1),
+		encode:  newEncoder(),
+		ready:   make(chan struct{}),
+	}
+	s.live = newFeed(cfg, s.encode, m)
+	if s.handler, err = s.routes(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Ready is closed once the address accepts connections.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Addr is host:port as it listens, "" before Ready.
+func (s *Server) Addr() string {
+	if addr := s.addr.Load(); addr != nil {
+		return *addr
+	}
+	return ""
+}
+
+// URL is the address of the page for a person's browser, "" before Ready.
+func (s *Server) URL() string {
+	addr := s.Addr()
+	if addr == "" {
+		return ""
+	}
+	if s.cfg.TLSCertFile != "" {
+		return "https://" + addr
+	}
+	return "http://" + addr
+}
+
+// Health is nil while the server accepts connections.
+func (s *Server) Health() error {
+	select {
+	case <-s.ready:
+	default:
+		return errors.New("not listening yet")
+	}
+	if err := s.serveErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Run listens and serves until the context ends, then lets requests in progress finish for Config.StopGrace and cuts off
+// the rest. Live streams end at once. It returns nil after a stop that was asked for. Call it once.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	feedCtx, stopFeed := context.WithCancel(ctx)
+	feedDone := make(chan struct{})
+	go func() {
+		defer close(feedDone)
+		s.live.run(feedCtx, s.deps.Live)
+	}()
+	serveDone := make(chan error, 1)
+	go func() { serveDone <- server.Serve(listener) }()
+
+	addr := listener.Addr().String()
+	s.addr.Store(&addr)
+	close(s.ready)
+	s.log.Info("http address is open", "addr", addr, "tls", s.cfg.TLSCertFile != "")
+
+	select {
+	case err = <-serveDone:
+		err = fmt.Errorf("serve http on %s: %w", addr, err)
+	case <-ctx.Done():
+	}
+	stopped := errors.New("stopped")
+	s.serveErr.Store(&stopped)
+	stopFeed()
+	<-feedDone // every live stream has been told to end
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopGrace)
+	defer cancel()
+	if shutdownErr := server.Shutdown(graceCtx); shutdownErr != nil {
+		s.log.Warn("requests cut off at stop", "grace", s.cfg.StopGrace.String())
+		server.Close()
+	}
+	if err == nil {
+		<-serveDone
+		s.log.Info("http address is closed", "addr", addr)
+	}
+	return err
+}
+
+// listen opens the address, bounds its connections and wraps it in TLS where configured.
+func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", s.cfg.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("http address %s is taken by another program; stop it, or listen on another port", s.cfg.Listen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for http on %s: %w", s.cfg.Listen, err)
+	}
+	listener = netutil.LimitListener(listener, s.cfg.MaxConnections)
+	if s.cfg.TLSCertFile == "" {
+		return listener, nil
+	}
+	certs := &certificate{certFile: s.cfg.TLSCertFile, keyFile: s.cfg.TLSKeyFile, log: s.log}
+	if err := certs.load(); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return tls.NewListener(listener, &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: certs.get,
+	}), nil
+}

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+const livePath = "/api/v1/live"
+
+// reconnectAfter is what a browser is told to wait before it opens a broken stream again.
+const reconnectAfter = 2 * time.Second
+
+type liveInput struct {
+	Sensor   []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
+	Domain   []string `query:"domain,explode" maxItems:"3" enum:"traffic,energy,safety" doc:"Only quantities of these domains; may repeat."`
+	Quantity []string `query:"quantity,explode" maxItems:"200" doc:"Only these quantities; may repeat."`
+}
+
+// openLive answers with an event stream that ends when the client goes, takes nothing for Config.WriteTimeout, loses its
+// right, or the server stops.
+func (s *Server) openLive(_ context.Context, in *liveInput) (*huma.StreamResponse, error) {
+	wants, err := readingFilter(in.Sensor, in.Domain, in.Quantity)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		l, err := s.live.join(wants)
+		if err != nil {
+			w.Header().Set("Retry-After", strconv.Itoa(int(reconnectAfter/time.Second)))
+			detail := "%d listeners are connected, as many as max_live_clients allows; come again later"
+			if errors.Is(err, errLiveStopped) {
+				detail = "the server is stopping"
+				writeProblem(w, newProblem(http.StatusServiceUnavailable, "%s", detail))
+				return
+			}
+			writeProblem(w, newProblem(http.StatusServiceUnavailable, detail, s.cfg.MaxLiveClients))
+			return
+		}
+		defer s.live.leave(l)
+		h := w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no") // nginx would hold lines back
+		w.WriteHeader(http.StatusOK)
+		if r.Method != http.MethodHead {
+			s.stream(w, r, l)
+		}
+	}}, nil
+}
+
+// stream writes what comes through the listener's queue.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, l *listener) {
+	connection := http.NewResponseController(w)
+	send := func(events []byte) bool {
+		if connection.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) != nil {
+			return false
+		}
+		_, err := w.Write(events)
+		return err == nil && connection.Flush() == nil
+	}
+	if !send([]byte(": connected\nretry: " + strconv.FormatInt(reconnectAfter.Milliseconds(), 10) + "\n\n")) {
+		return
+	}
+	heartbeat := time.NewTicker(s.cfg.LiveHeartbeat)
+	defer heartbeat.Stop()
+	var own []byte
+	for {
+		var events []byte
+		select {
+		case <-r.Context().Done():
+			return
+		case <-heartbeat.C:
+			if s.gate.checkAccess(r) != nil {
+				return // the session has ended
+			}
+			events = []byte(": still here\n\n")
+		case b, open := <-l.queue:
+			if !open {
+				return
+			}
+			events = b.frames
+			if !l.filter.takesAll() {
+				own = b.appendTaken(own[:0], &l.filter)
+				events = own
+			}
+		}
+		if lost := l.lost.Swap(0); lost > 0 {
+			event := strconv.AppendUint([]byte("event: lost\ndata: {\"readings\":"), lost, 10)
+			if !send(append(event, "}\n\n"...)) {
+				return
+			}
+		}
+		if len(events) > 0 && !send(events) {
+			return
+		}
+	}
+}
