@@ -1,0 +1,246 @@
+// The map itself. It is loaded after the text of the page, and only where the device can draw it; the list of sites
+// beside it says the same.
+import 'maplibre-gl/dist/maplibre-gl.css';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
+import { type GeoJSONSource, MapLibreMap, type MapMouseEvent, setWorkerCount, setWorkerUrl } from 'maplibre-gl';
+import type { Feature, FeatureCollection, Point, Position } from 'geojson';
+import { useEffect, useRef, useState } from 'react';
+import type { Site } from '../api/types.ts';
+import { STATES } from '../api/types.ts';
+import { FitIcon, MinusIcon, PlusIcon } from '../parts/Icons.tsx';
+import { STATE_TITLE } from '../words/names.ts';
+import { count } from '../words/numbers.ts';
+import { look, SITES } from './look.ts';
+import { drawMark, palette } from './marks.ts';
+
+// A file of this host, not a blob: the page's policy allows scripts from here alone.
+setWorkerUrl(workerUrl);
+setWorkerCount(1);
+
+/** Above this many sites those close together are drawn as one. */
+const CLUSTER_ABOVE = 300;
+const LIT_MS = 1400;
+const LIT_FRAME_MS = 40;
+
+interface CityMapProps {
+  plan: FeatureCollection | undefined;
+  sites: readonly Site[];
+  scheme: 'light' | 'dark';
+  chosen: string | undefined;
+  choose: (site: string | undefined) => void;
+  onLit: (listen: (sites: ReadonlySet<string>) => void) => () => void;
+  failed: () => void;
+}
+
+const features = (sites: readonly Site[]): FeatureCollection<Point> => ({
+  type: 'FeatureCollection',
+  features: sites.map((s): Feature<Point> => ({ type: 'Feature', properties: { id: s.id, title: s.title, state: s.state, sensors: s.sensors, silent: s.silent }, geometry: { type: 'Point', coordinates: [s.lon, s.lat] } })),
+});
+
+type Box = [number, number, number, number];
+
+function around(box: Box, [lon, lat]: Position): Box {
+  if (lon === undefined || lat === undefined) return box;
+  return [Math.min(box[0], lon), Math.min(box[1], lat), Math.max(box[2], lon), Math.max(box[3], lat)];
+}
+
+/** The box of the sites; where they are few, of the districts too. */
+function boxOf(sites: readonly Site[], plan: FeatureCollection | undefined): Box | undefined {
+  let box: Box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const s of sites) box = around(box, [s.lon, s.lat]);
+  for (const f of plan?.features ?? []) {
+    if (f.properties?.kind !== 'district' || f.geometry.type !== 'Polygon') continue;
+    for (const p of f.geometry.coordinates[0] ?? []) box = around(box, p);
+  }
+  return Number.isFinite(box[0]) ? box : undefined;
+}
+
+/** How much larger the page's text is than on a desk: the marks grow with it. */
+const pageScale = () => Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
+
+function addMarks(map: MapLibreMap, scale: number): void {
+  const colours = palette();
+  const ratio = Math.max(2, window.devicePixelRatio);
+  for (const state of STATES) {
+    const mark = drawMark(state, colours, 30 * scale, ratio);
+    if (mark === undefined) continue;
+    const name = `site-${state}`;
+    if (map.hasImage(name)) map.removeImage(name);
+    map.addImage(name, mark, { pixelRatio: ratio });
+  }
+}
+
+function makeMap(holder: HTMLElement, clustered: boolean, scale: number): MapLibreMap {
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const map = new MapLibreMap({
+    container: holder,
+    style: look(palette(), scale, clustered),
+    attributionControl: false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    maxPitch: 0,
+    minZoom: 8,
+    maxZoom: 18,
+    fadeDuration: still ? 0 : 200,
+    // On a phone one finger scrolls the page and two move the map.
+    cooperativeGestures: matchMedia('(pointer: coarse)').matches,
+    locale: { 'Map.Title': 'Map of the sites. The arrow keys move it, plus and minus zoom. The list says the same.' },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  return map;
+}
+
+/** Lets the marks of sites glow for a moment; gives a function that stops it. */
+function lighting(map: MapLibreMap, onLit: CityMapProps['onLit']): () => void {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return () => undefined;
+  const since = new Map<string, number>();
+  let frame = 0;
+  let drawn = 0;
+  const draw = (now: number): void => {
+    frame = since.size > 0 ? requestAnimationFrame(draw) : 0;
+    if (now - drawn < LIT_FRAME_MS) return;
+    drawn = now;
+    for (const [id, start] of since) {
+      const left = 1 - (now - start) / LIT_MS;
+      map.setFeatureState({ source: SITES, id }, { lit: Math.max(0, left) });
+      if (left <= 0) since.delete(id);
+    }
+  };
+  const stop = onLit((sites) => {
+    if (document.hidden || !map.isStyleLoaded()) return;
+    const now = performance.now();
+    for (const id of sites) since.set(id, now);
+    if (frame === 0) frame = requestAnimationFrame(draw);
+  });
+  return () => {
+    stop();
+    cancelAnimationFrame(frame);
+  };
+}
+
+interface Hover {
+  x: number;
+  y: number;
+  text: string;
+}
+
+export function CityMap({ plan, sites, scheme, chosen, choose, onLit, failed }: CityMapProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  const [map, setMap] = useState<MapLibreMap>();
+  const [hover, setHover] = useState<Hover>();
+  const fitted = useRef(false);
+  const clustered = sites.length > CLUSTER_ABOVE;
+  const chooseRef = useRef(choose);
+  useEffect(() => {
+    chooseRef.current = choose;
+  });
+
+  useEffect(() => {
+    if (holder.current === null) return;
+    let made: MapLibreMap;
+    try {
+      made = makeMap(holder.current, clustered, pageScale());
+    } catch {
+      failed();
+      return;
+    }
+    made.on('load', () => {
+      addMarks(made, pageScale());
+      setMap(made);
+    });
+    const stop = listen(made, (id) => chooseRef.current(id), setHover);
+    return () => {
+      stop();
+      setMap(undefined);
+      fitted.current = false;
+      made.remove();
+    };
+  }, [clustered, scheme, failed]);
+
+  useEffect(() => {
+    if (map === undefined) return;
+    if (plan !== undefined) void map.getSource<GeoJSONSource>('plan')?.setData(plan);
+  }, [map, plan]);
+
+  useEffect(() => {
+    if (map === undefined) return;
+    void map.getSource<GeoJSONSource>(SITES)?.setData(features(sites));
+    const box = boxOf(sites, plan);
+    if (fitted.current || box === undefined) return;
+    fitted.current = true;
+    map.fitBounds(box, { padding: 28 * pageScale(), animate: false, maxZoom: 16 });
+  }, [map, sites, plan]);
+
+  useEffect(() => (map === undefined ? undefined : lighting(map, onLit)), [map, onLit]);
+
+  useEffect(() => {
+    if (map === undefined) return;
+    map.setFilter('chosen', ['==', ['get', 'id'], chosen ?? '']);
+  }, [map, chosen]);
+
+  const fit = (): void => {
+    const box = boxOf(sites, plan);
+    if (box !== undefined) map?.fitBounds(box, { padding: 28 * pageScale(), maxZoom: 16 });
+  };
+
+  return (
+    <div className="city-map">
+      <div ref={holder} className="city-map-canvas" data-ready={map !== undefined} />
+      {hover !== undefined && (
+        <p className="map-hover" style={{ left: hover.x, top: hover.y }} aria-hidden="true">
+          {hover.text}
+        </p>
+      )}
+      <div className="map-buttons" role="group" aria-label="Map">
+        <button type="button" className="icon-button" aria-label="Zoom in" onClick={() => map?.zoomIn()}>
+          <PlusIcon />
+        </button>
+        <button type="button" className="icon-button" aria-label="Zoom out" onClick={() => map?.zoomOut()}>
+          <MinusIcon />
+        </button>
+        <button type="button" className="icon-button" aria-label="Show the whole city" onClick={fit}>
+          <FitIcon />
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** What the pointer does on the map. */
+function listen(map: MapLibreMap, choose: (id: string | undefined) => void, setHover: (h: Hover | undefined) => void): () => void {
+  const at = (event: MapMouseEvent) => {
+    if (map.getLayer('site') === undefined) return undefined;
+    const { x, y } = event.point;
+    return map.queryRenderedFeatures([[x - 6, y - 6], [x + 6, y + 6]], { layers: ['site', 'cluster'] })[0];
+  };
+  const click = (event: MapMouseEvent): void => {
+    const feature = at(event);
+    if (feature === undefined) return choose(undefined);
+    if (feature.properties.cluster !== true) return choose(String(feature.properties.id));
+    const source = map.getSource<GeoJSONSource>(SITES);
+    const [lon = 0, lat = 0] = (feature.geometry as Point).coordinates;
+    void source?.getClusterExpansionZoom(Number(feature.properties.cluster_id)).then((zoom) => map.easeTo({ center: [lon, lat], zoom: Math.min(zoom + 0.3, 17) }));
+  };
+  const move = (event: MapMouseEvent): void => {
+    const feature = at(event);
+    map.getCanvas().style.cursor = feature === undefined ? '' : 'pointer';
+    if (feature === undefined) return setHover(undefined);
+    const p = feature.properties;
+    const silent = Number(p.silent);
+    const text =
+      p.cluster === true
+        ? `${count(Number(p.point_count), 'site')}${silent > 0 ? `, ${count(silent, 'sensor')} silent` : ''}`
+        : `${String(p.title || p.id)}: ${p.state === 'silent' ? `${silent} of ${count(Number(p.sensors), 'sensor')} silent` : STATE_TITLE[p.state as Site['state']].toLowerCase()}`;
+    setHover({ x: event.point.x, y: event.point.y, text });
+  };
+  const leave = (): void => setHover(undefined);
+  map.on('click', click);
+  map.on('mousemove', move);
+  map.on('mouseout', leave);
+  return () => {
+    map.off('click', click);
+    map.off('mousemove', move);
+    map.off('mouseout', leave);
+  };
+}
