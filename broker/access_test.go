@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"os"
@@ -85,8 +86,8 @@ func TestAnonymousSessionMayNotTakeTheClientIDOfIngest(t *testing.T) {
 func TestRightPasswordIsVerifiedOnce(t *testing.T) {
 	p := &people{}
 	r := start(t, config(t), p)
-	for range 5 {
-		connect(t, options(r.Addr(), "c", "cam-01", "pw-cam-01")).Disconnect(0)
+	for i := range 5 {
+		connect(t, options(r.Addr(), fmt.Sprint("c", i), "cam-01", "pw-cam-01")).Disconnect(0)
 	}
 	if n := p.calls.Load(); n != 1 {
 		t.Errorf("Verify was called %d times, want once", n)
@@ -97,7 +98,7 @@ func TestPublisherPublishesOnlyAsItself(t *testing.T) {
 	r := start(t, config(t), &people{})
 	in := newInbox()
 	ingest(t, r.Broker, in)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		user, topic string
 		allowed     bool
 	}{
@@ -112,7 +113,7 @@ func TestPublisherPublishesOnlyAsItself(t *testing.T) {
 		{"gateway", "city/cam-02/config", false},
 	} {
 		t.Run(c.user+" "+c.topic, func(t *testing.T) {
-			pub := connect(t, options(r.Addr(), "p", c.user, "pw-"+c.user))
+			pub := connect(t, options(r.Addr(), fmt.Sprint("p", i), c.user, "pw-"+c.user))
 			token := pub.Publish(c.topic, 1, false, c.topic)
 			if !token.WaitTimeout(wait) {
 				t.Fatal("neither PUBACK nor end of the connection")
@@ -165,8 +166,8 @@ func TestIngestSessionPublishesNothing(t *testing.T) {
 func TestAnonymousSessionCannotReachTheStore(t *testing.T) {
 	r := start(t, config(t), nil)
 	publish(t, connect(t, options(r.Addr(), "cam", "", "")), "city/cam-01/readings", "m", 10)
-	for _, topic := range []string{"$JS/API/STREAM/DELETE/$MQTT_msgs", "$JS/API/STREAM/PURGE/$MQTT_msgs", "$MQTT/msgs/city/x/readings", "$MQTT/sess/x"} {
-		c := connect(t, options(r.Addr(), "x", "", ""))
+	for i, topic := range []string{"$JS/API/STREAM/DELETE/$MQTT_msgs", "$JS/API/STREAM/PURGE/$MQTT_msgs", "$MQTT/msgs/city/x/readings", "$MQTT/sess/x"} {
+		c := connect(t, options(r.Addr(), fmt.Sprint("x", i), "", ""))
 		if token := c.Publish(topic, 1, false, "{}"); !token.WaitTimeout(wait) || token.Error() == nil {
 			t.Errorf("%s was published", topic)
 		}

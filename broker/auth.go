@@ -79,7 +79,8 @@ type gatekeeper struct {
 	slots    chan struct{}
 
 	mu      sync.Mutex
-	opened  chan struct{} // closed when publishers are let in
+	opened  chan struct{} // closed when ingest and publishers are let in
+	free    chan struct{} // closed when publishers are let in: not while the disk is nearly full
 	stopped chan struct{} // closed when the server stops
 	store   *messageStore // while open
 }
@@ -109,7 +110,7 @@ func (g *gatekeeper) required() bool { return g.creds != nil && g.creds.Required
 func (g *gatekeeper) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.opened, g.stopped = make(chan struct{}), make(chan struct{})
+	g.opened, g.free, g.stopped = make(chan struct{}), closed(), make(chan struct{})
 }
 
 // open lets everybody in.
@@ -120,6 +121,31 @@ func (g *gatekeeper) open(store *messageStore) {
 	close(g.opened)
 }
 
+// hold keeps publishers waiting until release.
+func (g *gatekeeper) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.free = make(chan struct{})
+}
+
+func (g *gatekeeper) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.free)
+}
+
+// held is true between hold and release.
+func (g *gatekeeper) held() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.free:
+		return false
+	default:
+		return true
+	}
+}
+
 // stop ends the waiting.
 func (g *gatekeeper) stop() {
 	g.mu.Lock()
@@ -127,10 +153,32 @@ func (g *gatekeeper) stop() {
 	close(g.stopped)
 }
 
-func (g *gatekeeper) state() (opened, stopped chan struct{}, store *messageStore) {
+// await waits until this kind of session is let in, for at most gateWait.
+func (g *gatekeeper) await(ingest bool) bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.opened, g.stopped, g.store
+	opened, free, stopped := g.opened, g.free, g.stopped
+	g.mu.Unlock()
+	if ingest {
+		free = closed()
+	}
+	t := time.NewTimer(gateWait)
+	defer t.Stop()
+	for _, c := range []chan struct{}{opened, free} {
+		select {
+		case <-c:
+		case <-stopped:
+			return false
+		case <-t.C:
+			return false
+		}
+	}
+	return true
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 // Check implements server.Authentication. It runs on the connection's own goroutine and may block it.
@@ -139,8 +187,8 @@ func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
 	if g.internal.matches(opts.Username, opts.Password) {
 		return true
 	}
-	if !g.waitOpen() {
-		return g.refuse(c, refusedClosed, "the broker is starting or stopping")
+	if !g.await(g.session.matches(opts.Username, opts.Password)) {
+		return g.refuse(c, refusedClosed, "the broker is starting or stopping, or the disk is nearly full")
 	}
 	permissions, why := g.admit(c, opts.Username, opts.Password)
 	if permissions == nil {
@@ -175,23 +223,11 @@ func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string)
 	return g.publisherMay(grant)
 }
 
-// waitOpen blocks until publishers are let in: while the broker makes the sessions of Config.Subscribers, all wait.
-func (g *gatekeeper) waitOpen() bool {
-	opened, stopped, _ := g.state()
-	t := time.NewTimer(gateWait)
-	defer t.Stop()
-	select {
-	case <-opened:
-		return true
-	case <-stopped:
-	case <-t.C:
-	}
-	return false
-}
-
 // sendAgain gives an ingest that comes back what it had not acknowledged, at once.
 func (g *gatekeeper) sendAgain() {
-	_, _, store := g.state()
+	g.mu.Lock()
+	store := g.store
+	g.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), sendAgainWait)
 	defer cancel()
 	if err := store.sendAgain(ctx); err != nil {

@@ -32,6 +32,7 @@ type Broker struct {
 	addr      atomic.Pointer[string]
 	trouble   atomic.Pointer[string] // nil while healthy
 	fullAt    atomic.Int64           // Unix nanoseconds of the last message that found no room; 0 = there is room
+	unwritten atomic.Bool            // nats-server could not write and does not try again until it is started anew
 }
 
 // New checks the configuration and refuses, with ErrOpen, an address beyond loopback without credentials and TLS. creds
@@ -96,6 +97,7 @@ var errStoreStopped = errors.New("the message store stopped")
 const (
 	startWait   = 60 * time.Second
 	pollEvery   = time.Second
+	mendEvery   = 30 * time.Second
 	fullFor     = 3 * time.Second
 	restartWait = 5 * time.Second
 )
@@ -152,6 +154,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	}
 	b.gate.shut()
 	b.fullAt.Store(0)
+	b.unwritten.Store(false)
 	go srv.Start()
 	// nats-server ends its own goroutines in Shutdown, and WaitForShutdown waits for them.
 	defer func() {
@@ -171,8 +174,9 @@ func (b *Broker) serve(ctx context.Context) error {
 	if err := b.prepare(ctx, st, before, addr, log); err != nil {
 		return err
 	}
+	room := b.checkRoom(srv)
 	b.gate.open(st)
-	b.trouble.Store(nil)
+	b.judge(room, 0, nil)
 	b.addr.Store(&addr)
 	b.readyOnce.Do(func() { close(b.ready) })
 	b.log.Info("broker ready", "address", addr, "dir", b.cfg.Dir, "tls", b.cert != nil, "credentials", b.gate.required())
@@ -210,10 +214,11 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 	return b.poll(ctx, nil, st)
 }
 
-// watch polls the store until ctx ends or the store has stopped.
+// watch polls the store until ctx ends or the store has to be started anew.
 func (b *Broker) watch(ctx context.Context, srv *server.Server, st *messageStore) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	began := time.Now()
 	for failures := 0; ; {
 		select {
 		case <-ctx.Done():
@@ -223,16 +228,71 @@ func (b *Broker) watch(ctx context.Context, srv *server.Server, st *messageStore
 		if !srv.JetStreamEnabled() || st.failed() {
 			return fmt.Errorf("%w: is the disk of %s full?", errStoreStopped, b.cfg.Dir)
 		}
-		err := b.poll(ctx, srv, st)
-		if err == nil || ctx.Err() != nil {
-			if failures > 0 && err == nil {
-				b.trouble.Store(nil)
-			}
-			failures = 0
-			continue
+		room := b.checkRoom(srv)
+		// What could be taken from the store meanwhile has been, so that starting anew frees room.
+		if b.unwritten.Load() && (room || time.Since(began) > mendEvery) {
+			return fmt.Errorf("%w: it could not write to %s", errStoreStopped, b.cfg.Dir)
 		}
-		if failures++; failures >= 5 {
-			b.setTrouble(fmt.Sprintf("the message store does not answer: %v", err))
+		err := b.poll(ctx, srv, st)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failures = 0
+		default:
+			failures++
+		}
+		b.judge(room, failures, err)
+	}
+}
+
+// judge sets what Health says.
+func (b *Broker) judge(room bool, failures int, err error) {
+	switch {
+	case b.unwritten.Load():
+		b.setTrouble(fmt.Sprintf("the message store could not write to %s: publishers get no acknowledgement until it can", b.cfg.Dir))
+	case !room:
+		b.setTrouble(fmt.Sprintf("the disk of %s has less than %d bytes left: publishers wait until there is room", b.cfg.Dir, b.cfg.MinFreeBytes))
+	case failures >= 5:
+		b.setTrouble(fmt.Sprintf("the message store does not answer: %v", err))
+	case failures == 0:
+		b.trouble.Store(nil)
+	}
+}
+
+// checkRoom sends publishers away while the disk is nearly full, and says whether it is not. A nats-server that finds
+// the disk full writes no more until it is started anew.
+func (b *Broker) checkRoom(srv *server.Server) bool {
+	free, err := freeBytes(b.cfg.Dir)
+	if err != nil {
+		b.noise.warn("cannot tell the free space of the disk", "dir", b.cfg.Dir, "error", err)
+		return true
+	}
+	held := b.gate.held()
+	switch {
+	case !held && free < b.cfg.MinFreeBytes:
+		b.log.Error("disk is nearly full, publishers wait until there is room", "dir", b.cfg.Dir, "free_bytes", free, "min_free_bytes", b.cfg.MinFreeBytes)
+		b.gate.hold()
+		b.sendAway(srv)
+		return false
+	case held && free >= b.cfg.MinFreeBytes+b.cfg.MinFreeBytes/4:
+		b.log.Info("disk has room again, publishers are let in", "dir", b.cfg.Dir, "free_bytes", free)
+		b.gate.release()
+		return true
+	}
+	return !held
+}
+
+// sendAway ends every connection but ingest's and our own.
+func (b *Broker) sendAway(srv *server.Server) {
+	list, err := srv.Connz(&server.ConnzOptions{Username: true, Limit: b.cfg.MaxConnections + 1})
+	if err != nil {
+		b.noise.warn("cannot list the connections", "error", err)
+		return
+	}
+	for _, c := range list.Conns {
+		if c.AuthorizedUser != sessionUser && c.AuthorizedUser != internalUser {
+			_ = srv.DisconnectClientByID(c.Cid) // an error means that it is gone already
 		}
 	}
 }
@@ -298,7 +358,7 @@ func (b *Broker) newServer() (*server.Server, *server.Options, *natsLog, error) 
 		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
 	}
 	log := &natsLog{
-		log: b.log, noise: b.noise, metrics: b.metrics, full: b.noRoom, fatal: make(chan error, 1),
+		log: b.log, noise: b.noise, metrics: b.metrics, full: b.noRoom, broken: func() { b.unwritten.Store(true) }, fatal: make(chan error, 1),
 		kick: func(id uint64) { _ = srv.DisconnectClientByID(id) }, // an error means that it is gone already
 	}
 	srv.SetLoggerV2(log, false, false, false)
@@ -339,7 +399,7 @@ func (b *Broker) options(host string, port int) *server.Options {
 			Port:          port,
 			AckWait:       b.cfg.AckWait,
 			MaxAckPending: uint16(b.cfg.MaxAckPending),
-			JSAPITimeout:  20 * time.Second,
+			JSAPITimeout:  10 * time.Second,
 		},
 	}
 }

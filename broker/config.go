@@ -39,6 +39,8 @@ type Config struct {
 	// MaxStoreBytes bounds the messages on disk that await their subscribers. When it is reached, publishers get no
 	// PUBACK and are disconnected until a subscriber has taken some.
 	MaxStoreBytes int64 `mapstructure:"max_store_bytes"`
+	// MinFreeBytes is the room on the disk below which publishers are sent away, and wait, until there is more.
+	MinFreeBytes int64 `mapstructure:"min_free_bytes"`
 	// MaxPendingBytes bounds what waits in memory for one slow connection; beyond it the connection is closed, and a
 	// persistent session gets the rest when it comes back.
 	MaxPendingBytes int64 `mapstructure:"max_pending_bytes"`
@@ -81,6 +83,7 @@ func DefaultConfig() Config {
 		MaxSessions:      50_000,
 		MaxRetained:      100_000,
 		MaxStoreBytes:    8 << 30,
+		MinFreeBytes:     256 << 20,
 		MaxPendingBytes:  64 << 20,
 		MaxAckPending:    8_192,
 		AckWait:          30 * time.Second,
@@ -133,6 +136,7 @@ func (c Config) checkBounds(fault func(key, format string, args ...any)) {
 	inRange("max_sessions", c.MaxSessions, 1, 10_000_000)
 	inRange("max_retained", c.MaxRetained, 1, 10_000_000)
 	inRange("max_store_bytes", c.MaxStoreBytes, 1<<20, 1<<50)
+	inRange("min_free_bytes", c.MinFreeBytes, 0, 1<<50)
 	inRange("max_pending_bytes", c.MaxPendingBytes, 1<<20, math.MaxInt32)
 	inRange("max_ack_pending", int64(c.MaxAckPending), 1, maxAckTotal)
 	inRange("ack_wait", int64(c.AckWait/time.Second), 1, 86_400)

@@ -56,14 +56,15 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 }
 
-// sender publishes numbered messages until told to stop and remembers which were acknowledged.
+// sender publishes numbered messages and remembers which were acknowledged.
 type sender struct {
 	mu    sync.Mutex
 	acked map[string]bool
 	next  int
 }
 
-func (s *sender) run(addr string, stop <-chan struct{}) {
+// run publishes until the connection ends.
+func (s *sender) run(addr string) {
 	c := mqtt.NewClient(options(addr, "cam", "", ""))
 	if token := c.Connect(); !token.WaitTimeout(wait) || token.Error() != nil {
 		return
@@ -85,13 +86,6 @@ func (s *sender) run(addr string, stop <-chan struct{}) {
 		}
 	})
 	for c.IsConnectionOpen() {
-		select {
-		case <-stop:
-			close(window)
-			waiter.Wait()
-			return
-		default:
-		}
 		name := fmt.Sprintf("m-%d", s.next)
 		s.next++
 		window <- sent{name, c.Publish("city/cam-01/readings", 1, false, name)}
@@ -117,7 +111,7 @@ func TestSIGKILLLosesNoAcknowledgedMessage(t *testing.T) {
 			connect(t, o)
 		}
 		var running sync.WaitGroup
-		running.Go(func() { s.run(p.addr, nil) })
+		running.Go(func() { s.run(p.addr) })
 		goal := s.count() + 2000 + 700*round
 		eventually(t, "messages are acknowledged", func() bool { return s.count() >= goal })
 		p.kill()

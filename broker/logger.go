@@ -46,6 +46,8 @@ type natsLog struct {
 	kick func(id uint64)
 	// full is told of a message that found no room.
 	full func()
+	// broken is told of a write to the disk that failed.
+	broken func()
 	// fatal gets what makes nats-server give up. It has room for one.
 	fatal chan error
 	// trouble is the last warning or error that no client caused.
@@ -106,6 +108,9 @@ func (l *natsLog) line(level slog.Level, line string) {
 	}
 	line = strings.TrimSpace(line)
 	l.trouble.Store(&line)
+	if strings.Contains(strings.ToLower(line), "critical write error") {
+		l.broken()
+	}
 	if level == slog.LevelError {
 		l.log.Error("nats error", "text", line)
 		return
@@ -118,7 +123,10 @@ func (l *natsLog) client(line string) {
 	if strings.Contains(line, "authentication error") {
 		return // counted and logged by the gatekeeper, who knows why
 	}
-	if strings.Contains(line, "Replacing old client") || strings.Contains(line, "processing time") || strings.Contains(line, "Took too long") {
+	if strings.Contains(line, "Readloop processing time") {
+		return // it waited at the gate
+	}
+	if strings.Contains(line, "Replacing old client") || strings.Contains(line, "Took too long") {
 		l.noise.warn("nats warning", "text", clipLine(line))
 		return
 	}
