@@ -3,7 +3,6 @@ package plain_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -27,13 +26,11 @@ func TestGolden(t *testing.T) {
 	wiretest.Golden(t, "testdata/*.json", d.Decode)
 }
 
+func newDecode() wiretest.Decode { return plain.NewDecoder(telemetry.DefaultLimits()).Decode }
+
 // Each case lists what is read, and of faults the reason and a word of the detail.
 func TestRules(t *testing.T) {
-	for _, c := range []struct {
-		name, payload string
-		readings      string
-		faults        []string
-	}{
+	wiretest.Rules(t, newDecode, []wiretest.Rule{
 		{"an empty object says nothing", `{}`, "", nil},
 		{"an empty array says nothing", ` [ ] `, "", nil},
 		{"a heartbeat with only seq says nothing", `{"seq":1}`, "seq 1", nil},
@@ -91,45 +88,7 @@ func TestRules(t *testing.T) {
 		{"a bare key breaks the structure", `{speed:1}`, "", []string{"malformed double quotes"}},
 		{"nested too deep", `{"a":` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`, "", []string{"malformed nested deeper than 16"}},
 		{"an empty payload", ``, "", []string{"malformed cut short"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			checkRule(t, decode(t, c.payload), c.readings, c.faults)
-		})
-	}
-}
-
-func checkRule(t *testing.T, m *telemetry.Message, readings string, faults []string) {
-	t.Helper()
-	var got []string
-	for _, r := range m.Readings {
-		name := r.Quantity.String()
-		if r.Channel != "" {
-			name += "/" + r.Channel
-		}
-		at := r.Measured.Time().Format("15:04:05.000")
-		if year := r.Measured.Time().Year(); year != 2026 {
-			at = fmt.Sprint(year)
-		}
-		if r.Stamped {
-			at += " stamped"
-		}
-		got = append(got, fmt.Sprintf("%s %s %v %s", r.Sensor, name, r.Value, at))
-	}
-	if m.HasSeq {
-		got = append(got, fmt.Sprint("seq ", m.Seq))
-	}
-	if diff := cmp.Diff(readings, strings.Join(got, "; ")); diff != "" {
-		t.Errorf("readings: -want +got\n%s", diff)
-	}
-	if len(m.Faults) != len(faults) {
-		t.Fatalf("faults %v, want %q", m.Faults, faults)
-	}
-	for i, want := range faults {
-		reason, word, _ := strings.Cut(want, " ")
-		if f := m.Faults[i]; f.Reason.String() != reason || !strings.Contains(f.Detail, word) {
-			t.Errorf("fault %d is %s: %s; want %s with %q", i, f.Reason, f.Detail, reason, word)
-		}
-	}
+	})
 }
 
 func TestMoreReadingsThanTheLimitEndTheMessage(t *testing.T) {

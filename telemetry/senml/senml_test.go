@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/internal/wiretest"
 	"github.com/lamppost-city/lamppost/telemetry/senml"
@@ -22,14 +20,14 @@ func TestGoldenCBOR(t *testing.T) {
 	wiretest.Golden(t, "testdata/*.cbor", d.DecodeCBOR)
 }
 
+// at is a time, where a rule is not about one.
+const at = `"t":1772366400,`
+
+func newDecode() wiretest.Decode { return senml.NewDecoder(telemetry.DefaultLimits()).DecodeJSON }
+
 // Each case lists what is read, and of faults the reason and a word of the detail.
-func TestRules(t *testing.T) {
-	const at = `"t":1772366400,`
-	for _, c := range []struct {
-		name, payload string
-		readings      string
-		faults        []string
-	}{
+func TestRulesOfNamesAndTimes(t *testing.T) {
+	wiretest.Rules(t, newDecode, []wiretest.Rule{
 		{"an empty pack says nothing", `[]`, "", nil},
 		{"a quantity alone is the publisher's", `[{` + at + `"n":"speed","v":1}]`, "gate-7 speed 1 12:00:00.000", nil},
 		{"a quantity and a channel", `[{` + at + `"n":"speed/L1","v":1}]`, "gate-7 speed/L1 1 12:00:00.000", nil},
@@ -58,6 +56,11 @@ func TestRules(t *testing.T) {
 		{"a bad base name spoils what depends on it until the next", `[{"bn":["x"]},{"n":"speed","v":2},{` + at + `"bn":"","n":"speed","v":3}]`,
 			"gate-7 speed 3 12:00:00.000", []string{"malformed bn", "malformed n or bn"}},
 		{"a base name twice is nobody's", `[{"bn":"a1/","bn":"b1/"},{"n":"speed","v":2}]`, "", []string{"malformed", "malformed", "malformed"}},
+	})
+}
+
+func TestRulesOfValuesAndRecords(t *testing.T) {
+	wiretest.Rules(t, newDecode, []wiretest.Rule{
 		{"a unit is converted", `[{` + at + `"n":"speed","u":"m/s","v":10}]`, "gate-7 speed 36 12:00:00.000", nil},
 		{"a base unit is converted", `[{` + at + `"bu":"m/s","n":"speed","v":10}]`, "gate-7 speed 36 12:00:00.000", nil},
 		{"a unit goes before the base unit", `[{` + at + `"bu":"m/s","u":"km/h","n":"speed","v":10}]`, "gate-7 speed 10 12:00:00.000", nil},
@@ -96,48 +99,7 @@ func TestRules(t *testing.T) {
 		{"cut short keeps the whole records", `[{` + at + `"n":"speed","v":1},{"n":"no2","v":2`, "gate-7 speed 1 12:00:00.000", []string{"malformed cut short"}},
 		{"an object is no pack", `{"n":"speed","v":1}`, "", []string{"malformed array"}},
 		{"what follows the pack", `[{` + at + `"n":"speed","v":1}] x`, "gate-7 speed 1 12:00:00.000", []string{"malformed follows"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var m telemetry.Message
-			senml.NewDecoder(telemetry.DefaultLimits()).DecodeJSON(&m, []byte(c.payload), wiretest.From)
-			wiretest.Check(t, &m, telemetry.DefaultLimits())
-			checkRule(t, &m, c.readings, c.faults)
-		})
-	}
-}
-
-func checkRule(t *testing.T, m *telemetry.Message, readings string, faults []string) {
-	t.Helper()
-	var got []string
-	for _, r := range m.Readings {
-		name := r.Quantity.String()
-		if r.Channel != "" {
-			name += "/" + r.Channel
-		}
-		at := r.Measured.Time().Format("15:04:05.000")
-		if year := r.Measured.Time().Year(); year != 2026 {
-			at = fmt.Sprint(year)
-		}
-		if r.Stamped {
-			at += " stamped"
-		}
-		got = append(got, fmt.Sprintf("%s %s %v %s", r.Sensor, name, r.Value, at))
-	}
-	if m.HasSeq {
-		got = append(got, fmt.Sprint("seq ", m.Seq))
-	}
-	if diff := cmp.Diff(readings, strings.Join(got, "; ")); diff != "" {
-		t.Errorf("readings: -want +got\n%s", diff)
-	}
-	if len(m.Faults) != len(faults) {
-		t.Fatalf("faults %v, want %q", m.Faults, faults)
-	}
-	for i, want := range faults {
-		reason, word, _ := strings.Cut(want, " ")
-		if f := m.Faults[i]; f.Reason.String() != reason || !strings.Contains(f.Detail, word) {
-			t.Errorf("fault %d is %s: %s; want %s with %q", i, f.Reason, f.Detail, reason, word)
-		}
-	}
+	})
 }
 
 func TestMoreReadingsThanTheLimitEndThePack(t *testing.T) {
