@@ -30,12 +30,16 @@ type geometry struct {
 }
 
 // GeoJSON returns the plan as a FeatureCollection (RFC 7946), in drawing order: districts, water, parks, side streets, main
-// streets. Every feature has the properties kind (district, water, park or street) and name; streets have class (main or
-// side) as well, and bridge where they are one. Borders run counter-clockwise.
+// streets. Every feature has the properties kind (district, water, park or street) and name; districts have id, a
+// slug of the name; streets have class (main or side), and bridge where they are one. Borders run counter-clockwise.
 func (p *Plan) GeoJSON() ([]byte, error) {
 	var all []feature
 	area := func(kind, name string, a Area) {
-		all = append(all, feature{"Feature", map[string]any{"kind": kind, "name": name}, geometry{"Polygon", [][][2]float64{loop(a)}}})
+		properties := map[string]any{"kind": kind, "name": name}
+		if kind == "district" {
+			properties["id"] = Slug(name)
+		}
+		all = append(all, feature{"Feature", properties, geometry{"Polygon", [][][2]float64{loop(a)}}})
 	}
 	for _, d := range p.Districts {
 		area("district", d.Name, d.Area)

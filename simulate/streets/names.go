@@ -3,6 +3,7 @@ package streets
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 )
 
 var nouns = []string{
@@ -54,4 +55,26 @@ func (n *namer) street() string {
 		return fmt.Sprintf("%s %s %d", noun, ending, round/len(endings)+1)
 	}
 	return noun + " " + ending
+}
+
+// Slug turns a title into an id: a-z, 0-9 and single '-', at most 48 characters.
+func Slug(title string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(title) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			if gap && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			gap = false
+			b.WriteRune(r)
+		case r != '\'':
+			gap = true
+		}
+		if b.Len() >= 48 {
+			break
+		}
+	}
+	return b.String()
 }
