@@ -3,10 +3,10 @@
 // what it has taken. A frame is any bytes; Append takes them, named readers get them in order, each at its own pace, and
 // what every reader has committed is removed.
 //
-//	 Append ──► ┌───────────────┐ ┌───────────────┐ ┌─────────┐
-//	            │ segment 7     │►│ segment 8     │►│ 9  ···  │ ──► frames
-//	            └───────────────┘ └───────────────┘ └─────────┘
-//	                  ▲ cursor "archive"      ▲ cursor "store"
+//	Append ──► ┌───────────────┐ ┌───────────────┐ ┌─────────┐
+//	           │ segment 7     │►│ segment 8     │►│ 9  ···  │ ──► frames
+//	           └───────────────┘ └───────────────┘ └─────────┘
+//	                 ▲ cursor "archive"      ▲ cursor "store"
 //
 // # On disk
 //

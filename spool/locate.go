@@ -20,24 +20,27 @@ func (s *Spool) resolve(p Position) (*segment, Position) {
 		return nil, p
 	}
 	seg := s.segs[i]
-	if !found || p.Offset < segmentHeaderBytes {
-		p = seg.start()
+	if !found {
+		p = seg.take(p)
 	}
-	for {
-		if p.Offset < seg.end {
-			return seg, p
-		}
+	p.Offset = max(p.Offset, segmentHeaderBytes)
+	for p.Offset >= seg.end {
 		if i++; i == len(s.segs) {
 			return seg, seg.last()
 		}
-		next := s.segs[i]
-		copied := p.Offset - next.prevEnd
-		p = next.start()
-		if next.prev == seg.number && copied > 0 && copied <= int64(next.carry) {
-			p.Offset += copied
-		}
-		seg = next
+		seg = s.segs[i]
+		p = seg.take(p)
 	}
+	return seg, p
+}
+
+// take returns where in g reading goes on that has come to p, in an earlier segment of which nothing is left behind p.
+func (g *segment) take(p Position) Position {
+	q := g.start()
+	if copied := p.Offset - g.prevEnd; g.prev == p.Segment && copied > 0 && copied <= int64(g.carry) {
+		q.Offset += copied
+	}
+	return q
 }
 
 // locate resolves p, checks that it is the edge of a frame, and returns the number of the frame behind it.

@@ -86,6 +86,10 @@ func (s *Spool) load() error {
 		return err
 	}
 	s.w.next++
+	// A cursor may have been renamed by a process that was killed before this.
+	if err := s.fsys.SyncDir(s.dir); err != nil {
+		return diskError("sync folder", s.dir, err)
+	}
 	return nil
 }
 
@@ -284,34 +288,33 @@ func (s *Spool) mendTail(seg *segment) error {
 	if s.cfg.MaxAge > 0 { // a segment takes frames for a quarter of it
 		seg.lastAt = plausible(seg.created.Add(s.cfg.MaxAge / 4))
 	}
-	if seg.size <= seg.end {
-		return nil
-	}
-	return s.cutTail(seg, found.suspect)
-}
-
-func (s *Spool) cutTail(seg *segment, suspect bool) error {
 	f, err := s.fsys.OpenFile(seg.path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if seg.size > seg.end {
+		s.cutTail(f, seg, found.suspect)
+	}
+	// A process that was killed may have left frames with the kernel; none is handed out before it is durable.
+	if err := f.Sync(); err != nil {
+		return diskError("fdatasync segment", seg.path, err)
+	}
+	return nil
+}
+
+func (s *Spool) cutTail(f file, seg *segment, suspect bool) {
 	s.log.Warn("a torn tail is cut", "segment", seg.path, "offset", seg.end, "bytes", seg.size-seg.end)
 	s.counts.tornTails.Add(1)
 	s.counts.tornBytes.Add(uint64(seg.size - seg.end))
 	if suspect {
 		s.keepBad(f, seg.number, hole{seg.end, seg.size})
 	}
-	err = f.Truncate(seg.end)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
+	if err := f.Truncate(seg.end); err != nil {
 		// Nothing is appended here, and the next segment's header says where this one ends.
 		s.counts.failed(opTruncate)
 		s.log.Warn("a torn tail cannot be cut", "segment", seg.path, "err", err)
-		return nil
+		return
 	}
 	seg.size = seg.end
-	return nil
 }
