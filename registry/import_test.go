@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"pgregory.net/rapid"
 
 	"github.com/lamppost-city/lamppost/registry"
-	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 const header = "sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities"
@@ -132,11 +129,34 @@ func TestImportToleratesWhatSpreadsheetsWrite(t *testing.T) {
 	}
 }
 
-func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
-	for _, test := range []struct {
-		rule, text string
-		want       []registry.CellError // Message: what it must contain
-	}{
+// faultyFile is a file that Import refuses.
+type faultyFile struct {
+	rule, text string
+	// want are the faults; of each message only a part.
+	want []registry.CellError
+}
+
+func (f faultyFile) check(t *testing.T) {
+	t.Helper()
+	r := open(t)
+	report, err := importText(t, r, f.text)
+	if !errors.Is(err, registry.ErrImport) {
+		t.Fatalf("error is %v", err)
+	}
+	contains := cmp.Comparer(func(a, b registry.CellError) bool {
+		return a.Row == b.Row && a.Column == b.Column &&
+			(strings.Contains(a.Message, b.Message) || strings.Contains(b.Message, a.Message))
+	})
+	if diff := cmp.Diff(f.want, report.Errors, contains); diff != "" {
+		t.Error(diff)
+	}
+	if report.Created+report.Updated+report.Unchanged != 0 || r.Snapshot().Version != 0 {
+		t.Errorf("something was done: %+v, version %d", report, r.Snapshot().Version)
+	}
+}
+
+func TestImportNamesEveryFaultOfTheFile(t *testing.T) {
+	for _, test := range []faultyFile{
 		{"empty file", "", []registry.CellError{{Row: 1, Message: "begin the file with sensor,title"}}},
 		{"unknown, missing and double columns", "sensor,sensor,colour\n", []registry.CellError{
 			{Row: 1, Column: "sensor", Message: "twice"},
@@ -152,6 +172,13 @@ func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
 			{Row: 1, Column: "quantities", Message: "missing"},
 		}},
 		{"UTF-16", "\xff\xfes\x00e\x00", []registry.CellError{{Message: "UTF-16"}}},
+	} {
+		t.Run(test.rule, func(t *testing.T) { test.check(t) })
+	}
+}
+
+func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
+	for _, test := range []faultyFile{
 		{
 			"every cell of a row",
 			header + "\nBad Id,,Bad Site,,Bad District,200,x,Bad Publisher,soon,magic no2 no2\n",
@@ -186,6 +213,13 @@ func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
 				{Row: 4, Column: "cadence_s", Message: "not a number"},
 			},
 		},
+	} {
+		t.Run(test.rule, func(t *testing.T) { test.check(t) })
+	}
+}
+
+func TestImportNamesEveryFaultBetweenRows(t *testing.T) {
+	for _, test := range []faultyFile{
 		{
 			"rows of a site that do not agree",
 			header + "\nlamp-1,,park,Park,aa,1,2,,,no2\nlamp-2,,park,Park,bb,1,2,,,no2\nlamp-3,,park,,aa,1,3,,,no2\n",
@@ -223,26 +257,7 @@ func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
 			},
 		},
 	} {
-		t.Run(test.rule, func(t *testing.T) {
-			r := open(t)
-			report, err := importText(t, r, test.text+"\n"+"good-1,,,,,,,,,no2\n")
-			if test.text == "" {
-				report, err = importText(t, r, "")
-			}
-			if !errors.Is(err, registry.ErrImport) {
-				t.Fatalf("error is %v", err)
-			}
-			contains := cmp.Comparer(func(a, b registry.CellError) bool {
-				return a.Row == b.Row && a.Column == b.Column &&
-					(strings.Contains(a.Message, b.Message) || strings.Contains(b.Message, a.Message))
-			})
-			if diff := cmp.Diff(test.want, report.Errors, contains); diff != "" {
-				t.Error(diff)
-			}
-			if report.Created+report.Updated+report.Unchanged != 0 || r.Snapshot().Version != 0 {
-				t.Errorf("something was done: %+v, version %d", report, r.Snapshot().Version)
-			}
-		})
+		t.Run(test.rule, func(t *testing.T) { test.check(t) })
 	}
 }
 
@@ -270,254 +285,14 @@ func TestDryRunReportsTheSameAndChangesNothing(t *testing.T) {
 	if err != nil || !dry.DryRun || r.Snapshot().Version != version {
 		t.Fatalf("%v: %+v, version %d", err, dry, r.Snapshot().Version)
 	}
-	real, err := importText(t, r, text)
+	done, err := importText(t, r, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(dry, real, cmpopts.IgnoreFields(registry.ImportReport{}, "DryRun")); diff != "" {
+	if diff := cmp.Diff(dry, done, cmpopts.IgnoreFields(registry.ImportReport{}, "DryRun")); diff != "" {
 		t.Error(diff)
 	}
-	if real.Created != 1 || real.Updated != 1 || real.Unchanged != 1 {
-		t.Errorf("%+v", real)
+	if done.Created != 1 || done.Updated != 1 || done.Unchanged != 1 {
+		t.Errorf("%+v", done)
 	}
-}
-
-func TestExportedTitleIsNoFormula(t *testing.T) {
-	for title, want := range map[string]string{
-		`=cmd|' /C calc'!A0`:    `'=cmd|' /C calc'!A0`,
-		"+1":                    "'+1",
-		"-5 m bridge":           "'-5 m bridge",
-		"@home":                 "'@home",
-		"＝1":                    "'＝1",
-		"'s-Gravenhage":         "'s-Gravenhage",
-		"'=1":                   `''=1`,
-		"''quoted":              `'''quoted`,
-		"a;=1":                  `a;'=1`,
-		"lane 1, -2 m, + 3":     `"lane 1,' -2 m,' + 3"`,
-		"ordinary - text = not": "ordinary - text = not",
-	} {
-		t.Run(title, func(t *testing.T) {
-			r := open(t)
-			sensor := registry.Sensor{ID: "lamp-1", Title: title, Quantities: []string{"no2"}}
-			must[registry.Outcome](t)(r.PutSensor(t.Context(), by, sensor))
-			text := export(t, r)
-			if line := strings.Split(text, "\n")[1]; line != "lamp-1,"+want+",,,,,,,0,no2" {
-				t.Errorf("exported as %s", line)
-			}
-			if report, err := importText(t, r, text); err != nil || report.Unchanged != 1 {
-				t.Errorf("imported again: %+v, %v", report, err)
-			}
-		})
-	}
-}
-
-func TestExportFollowsTheFilter(t *testing.T) {
-	r := open(t)
-	furnish(t, r)
-	var out bytes.Buffer
-	if err := r.Export(t.Context(), &out, registry.Filter{District: "old-town", Domain: telemetry.Traffic}); err != nil {
-		t.Fatal(err)
-	}
-	want := header + "\n" + `loop-1,"Lane 1, inbound",bridge,Stone Bridge,old-town,13.4,52.5,gateway-7,60,intensity speed` + "\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// Generators of what may be registered.
-var (
-	slugs  = rapid.StringMatching(`[a-z0-9][a-z0-9-]{1,8}x`) // the x keeps it from being a quantity
-	titles = rapid.OneOf(
-		rapid.StringOfN(rapid.RuneFrom([]rune(`=+-@;,"' ab|'=`+"＝\u00a0ß")), 0, 12, -1),
-		rapid.StringN(0, 30, -1).Filter(func(s string) bool {
-			return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 })
-		}),
-	)
-)
-
-func quantityNames() []string {
-	var names []string
-	for _, q := range telemetry.Quantities() {
-		names = append(names, q.Name)
-	}
-	return names
-}
-
-func drawSite(t *rapid.T, districts []string) registry.Site {
-	return registry.Site{
-		ID:       slugs.Draw(t, "site"),
-		Title:    titles.Draw(t, "site title"),
-		District: rapid.SampledFrom(append(districts, "")).Draw(t, "district"),
-		Lon:      rapid.Float64Range(-180, 180).Draw(t, "lon"),
-		Lat:      rapid.Float64Range(-90, 90).Draw(t, "lat"),
-	}
-}
-
-func drawSensor(t *rapid.T, sites []string) registry.Sensor {
-	quantities := rapid.SliceOfNDistinct(rapid.SampledFrom(quantityNames()), 1, 4, rapid.ID).Draw(t, "quantities")
-	return registry.Sensor{
-		ID:         telemetry.SensorID(slugs.Draw(t, "sensor")),
-		Title:      titles.Draw(t, "title"),
-		Site:       rapid.SampledFrom(append(sites, "")).Draw(t, "at"),
-		Publisher:  telemetry.SensorID(rapid.OneOf(slugs, rapid.Just("")).Draw(t, "publisher")),
-		Quantities: quantities,
-		Cadence:    time.Duration(rapid.Int64Range(0, registry.MaxCadence.Milliseconds()).Draw(t, "cadence")) * time.Millisecond,
-	}
-}
-
-func TestExportThenImportChangesNothing(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "empty")
-	n := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		from := openAt(t, fmt.Sprintf("%s-%d-a.db", empty, n), testConfig())
-		into := openAt(t, fmt.Sprintf("%s-%d-b.db", empty, n), testConfig())
-		var districts, sites []string
-		put := func(done registry.Outcome, err error) {
-			if err != nil {
-				rt.Fatal(err)
-			}
-		}
-		for _, id := range rapid.SliceOfNDistinct(slugs, 0, 2, rapid.ID).Draw(rt, "districts") {
-			districts = append(districts, id)
-			put(from.PutDistrict(t.Context(), by, registry.District{ID: id}))
-		}
-		for range rapid.IntRange(0, 3).Draw(rt, "number of sites") {
-			site := drawSite(rt, slices.Clone(districts))
-			sites = append(sites, site.ID)
-			put(from.PutSite(t.Context(), by, site))
-		}
-		for range rapid.IntRange(0, 6).Draw(rt, "number of sensors") {
-			put(from.PutSensor(t.Context(), by, drawSensor(rt, slices.Clone(sites))))
-		}
-		text := export(t, from)
-		report, err := importText(t, from, text)
-		if err != nil || report.Unchanged != report.Rows {
-			rt.Fatalf("into itself: %v: %+v\n%s", err, report, text)
-		}
-		if report, err = importText(t, into, text); err != nil || report.Created != report.Rows {
-			rt.Fatalf("into an empty registry: %v: %+v\n%s", err, report, text)
-		}
-		if again := export(t, into); again != text {
-			rt.Fatalf("exported again:\n%s", cmp.Diff(text, again))
-		}
-	})
-}
-
-// view is all that can be asked of a snapshot.
-type view struct {
-	Sensors   []*registry.Sensor
-	Sites     []*registry.Site
-	Districts []*registry.District
-	Groups    map[string]string
-}
-
-func viewOf(s *registry.Snapshot) view {
-	v := view{Sensors: s.Sensors(), Sites: s.Sites(), Districts: s.Districts(), Groups: make(map[string]string)}
-	for _, sensor := range s.Sensors() {
-		found, ok := s.Sensor(sensor.ID)
-		v.Groups["id "+string(sensor.ID)] = fmt.Sprint(ok && found == sensor)
-		v.Groups["of "+string(sensor.ID)] = ids(s.SensorsOf(sensor.ID))
-		v.Groups["of "+string(sensor.Publisher)] = ids(s.SensorsOf(sensor.Publisher))
-	}
-	v.Groups["at"], v.Groups["in"] = ids(s.SensorsAt("")), ids(s.SensorsIn(""))
-	for _, site := range s.Sites() {
-		v.Groups["at "+site.ID] = ids(s.SensorsAt(site.ID))
-	}
-	for _, district := range s.Districts() {
-		v.Groups["in "+district.ID] = ids(s.SensorsIn(district.ID))
-	}
-	return v
-}
-
-func TestSnapshotPatchedStepByStepEqualsOneReadAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	n := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
-		writer, follower := openAt(t, path, testConfig()), openAt(t, path, testConfig())
-		pool := rapid.SliceOfNDistinct(slugs, 6, 6, rapid.ID).Draw(rt, "ids")
-		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
-			var err error
-			now := writer.Snapshot()
-			id := rapid.SampledFrom(pool).Draw(rt, "id")
-			switch rapid.IntRange(0, 4).Draw(rt, "step") {
-			case 0:
-				_, err = writer.PutDistrict(t.Context(), by, registry.District{ID: id, Title: titles.Draw(rt, "title")})
-			case 1:
-				site := drawSite(rt, districtIDs(now))
-				site.ID = id
-				_, err = writer.PutSite(t.Context(), by, site)
-			case 2, 3:
-				sensor := drawSensor(rt, siteIDs(now))
-				sensor.ID, sensor.Publisher = telemetry.SensorID(id), telemetry.SensorID(rapid.SampledFrom(pool).Draw(rt, "publisher"))
-				_, err = writer.PutSensor(t.Context(), by, sensor)
-			case 4:
-				if err = writer.DeleteSensor(t.Context(), by, telemetry.SensorID(id)); errors.Is(err, registry.ErrNotFound) {
-					err = nil
-				}
-			}
-			if err != nil {
-				rt.Fatal(err)
-			}
-		}
-		if _, _, err := follower.List(t.Context(), registry.Filter{}, registry.Page{}); err != nil { // several versions in one step
-			rt.Fatal(err)
-		}
-		want := viewOf(openAt(t, path, testConfig()).Snapshot())
-		for name, r := range map[string]*registry.Registry{"writer": writer, "follower": follower} {
-			if diff := cmp.Diff(want, viewOf(r.Snapshot()), cmpopts.EquateEmpty()); diff != "" {
-				rt.Fatalf("%s:\n%s", name, diff)
-			}
-		}
-	})
-}
-
-func siteIDs(s *registry.Snapshot) (all []string) {
-	for _, site := range s.Sites() {
-		all = append(all, site.ID)
-	}
-	return all
-}
-
-func districtIDs(s *registry.Snapshot) (all []string) {
-	for _, district := range s.Districts() {
-		all = append(all, district.ID)
-	}
-	return all
-}
-
-func FuzzImport(f *testing.F) {
-	f.Add([]byte(cityCSV(3)))
-	f.Add([]byte("\ufeff" + strings.ReplaceAll(header, ",", ";") + "\r\nlamp-1;'=x;park;\"a;b\";;13,4;-0,5;;1,5;no2\r\n"))
-	f.Add([]byte(header + "\nlamp-1,\"open\nlamp-2,,,,,,,,,no2\n"))
-	f.Add([]byte(header + "\nlamp-1,,park,P,d1,1,2,,,no2\nlamp-2,,park,,,,,,,no2\nlamp-2,\xff\n,,,,,,,,,\n"))
-	f.Add([]byte("\xff\xfes\x00"))
-	r := open(f)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		version := r.Snapshot().Version
-		dry, err := r.Import(t.Context(), bytes.NewReader(text), registry.ImportOptions{By: by, DryRun: true})
-		if r.Snapshot().Version != version {
-			t.Fatal("a dry run changed something")
-		}
-		if (err != nil) != (len(dry.Errors) > 0) || err == nil && dry.Created+dry.Updated+dry.Unchanged != dry.Rows {
-			t.Fatalf("%v: %+v", err, dry)
-		}
-		if err != nil {
-			return
-		}
-		if report, err := r.Import(t.Context(), bytes.NewReader(text), registry.ImportOptions{By: by}); err != nil || report.Rows != dry.Rows {
-			t.Fatalf("%v: %+v, dry %+v", err, report, dry)
-		}
-		exported := export(t, r)
-		if report, err := importText(t, r, exported); err != nil || report.Unchanged != report.Rows {
-			t.Fatalf("%v: %+v\n%s", err, report, exported)
-		}
-		for _, s := range r.Snapshot().Sensors() { // the next input meets an empty registry again
-			if err := r.DeleteSensor(t.Context(), by, s.ID); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }
