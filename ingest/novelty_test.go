@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// What times says is never wrong: fresh only for what was not seen, repeated only for what was.
+func TestTimesAgreesWithAMemoryThatForgetsNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		floor := telemetry.UnixMilli(rapid.IntRange(0, 50).Draw(t, "floor"))
+		memory := make(map[telemetry.UnixMilli]bool)
+		remembered := times{floor: floor}
+		for range rapid.IntRange(1, 300).Draw(t, "n") {
+			at := telemetry.UnixMilli(rapid.IntRange(0, 200).Draw(t, "at"))
+			switch remembered.see(at) {
+			case fresh:
+				if at <= floor || memory[at] {
+					t.Fatalf("%d is called fresh", at)
+				}
+			case repeated:
+				if !memory[at] {
+					t.Fatalf("%d is called repeated", at)
+				}
+			case unsure:
+				if at > floor && at > remembered.floor {
+					t.Fatalf("%d is later than the floor %d, and yet unsure", at, remembered.floor)
+				}
+			}
+			memory[at] = true
+			if rapid.IntRange(0, 99).Draw(t, "forget") == 0 {
+				remembered.forget()
+			}
+			if len(remembered.seen) > maxRemembered {
+				t.Fatalf("remembers %d times", len(remembered.seen))
+			}
+		}
+	})
+}
+
+func TestBacklogInOrderNeedsNoQuestionToTheStore(t *testing.T) {
+	var remembered times
+	for at := telemetry.UnixMilli(10_000); at < 10_000+2*maxRemembered; at++ {
+		remembered.see(at)
+	}
+	newest := remembered.floor
+	// A bridge sends the newest first and the backlog, in order, beside it: only what lies below the floor is unsure.
+	for at := newest + 1_000; at < newest+2_000; at++ {
+		if got := remembered.see(at); got != fresh {
+			t.Fatalf("%d: novelty %d", at, got)
+		}
+	}
+}
+
+func TestSequenceNumbersShowWhatIsMissing(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		seqs []uint64
+		want int64
+	}{
+		{"none missing", []uint64{5, 6, 7}, 0},
+		{"a gap", []uint64{5, 9}, 3},
+		{"a gap that is filled later", []uint64{5, 9, 6, 8, 7}, 0},
+		{"one delivered twice", []uint64{5, 6, 6, 5}, 0},
+		{"a missing one delivered twice", []uint64{5, 9, 7, 7}, 2},
+		{"the publisher starts anew at nought", []uint64{1 << 40, 0, 1}, 0},
+		{"the publisher starts anew far ahead", []uint64{1, 1 << 40}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p publisher
+			missing := int64(0)
+			for _, seq := range c.seqs {
+				missing += p.number(seq)
+			}
+			if missing != c.want {
+				t.Errorf("%d missing, want %d", missing, c.want)
+			}
+		})
+	}
+}
+
+func TestGapsAreBounded(t *testing.T) {
+	var p publisher
+	for seq := uint64(0); seq < 10*maxGaps; seq += 2 {
+		p.number(seq)
+		if len(p.gaps) > maxGaps {
+			t.Fatalf("%d gaps are remembered", len(p.gaps))
+		}
+	}
+}
