@@ -16,7 +16,7 @@ type Limits struct {
 	MaxNames int `mapstructure:"max_names"`
 }
 
-// DefaultLimits suit a city of twenty thousand sensors: at most 10 MB for each decoder.
+// DefaultLimits suit a city of twenty thousand sensors; names of usual length then cost each decoder about 10 MB.
 func DefaultLimits() Limits {
 	return Limits{MaxReadings: 10_000, MaxDepth: 16, MaxNames: 65_536}
 }

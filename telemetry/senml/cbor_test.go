@@ -106,6 +106,7 @@ func TestItemsInV(t *testing.T) {
 		{"undefined", "f7", ""},
 		{"a simple value nobody gave a meaning", "f0", "not_a_number"},
 		{"a simple value of two bytes", "f8ff", "not_a_number"},
+		{"a simple value longer than it may be", "f806", "malformed"},
 		{"a reserved head", "fc", "malformed"},
 		{"a reserved length", "1c", "malformed"},
 		{"a number of indefinite length", "1f", "malformed"},

@@ -235,6 +235,11 @@ func (r *reader) simple(v *scan.Value, h *head) bool {
 		v.Kind = scan.True
 	case 22, 23: // null, undefined
 		v.Kind = scan.Null
+	case 24:
+		if h.arg < 32 { // RFC 8949 section 3.3
+			return r.fail("a simple value that is written longer than it may be stands")
+		}
+		v.Kind, v.Text = scan.Junk, []byte("simple value "+strconv.FormatUint(h.arg, 10))
 	case 25:
 		r.float(v, half(uint16(h.arg)))
 	case 26:
@@ -245,8 +250,7 @@ func (r *reader) simple(v *scan.Value, h *head) bool {
 		r.pos--
 		return r.fail("a break stands outside of anything that it could end")
 	default:
-		v.Kind = scan.Junk
-		v.Text = []byte("simple value " + strconv.FormatUint(h.arg, 10))
+		v.Kind, v.Text = scan.Junk, []byte("simple value "+strconv.FormatUint(h.arg, 10))
 	}
 	return true
 }

@@ -1,11 +1,12 @@
 package senml
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math"
 	"math/bits"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/internal/scan"
@@ -215,13 +216,14 @@ func (d *Decoder) resolve() (name, bool) {
 	if n, ok := d.names.Get(full); ok {
 		return n, true
 	}
-	n, reason, detail := d.parse(full)
+	text := string(full)
+	n, reason, detail := d.parse(text)
 	if reason != telemetry.ReasonNone {
 		d.fault(reason, "name %s at byte %d: %s", scan.Excerpt(full), r.at, detail)
 		d.msg.Faults[len(d.msg.Faults)-1].Sensor = cmp.Or(n.sensor, d.from.Publisher)
 		return name{}, false
 	}
-	d.names.Put(string(full), n)
+	d.names.Put(text, n)
 	return n, true
 }
 
@@ -237,26 +239,26 @@ func (d *Decoder) fullName() []byte {
 // shownName is the full name as faults show it.
 func (d *Decoder) shownName() string { return scan.Excerpt(d.fullName()) }
 
-// parse takes a full name apart.
-func (d *Decoder) parse(full []byte) (name, telemetry.Reason, string) {
+// parse takes a full name apart; the parts share its memory.
+func (d *Decoder) parse(full string) (name, telemetry.Reason, string) {
 	var n name
-	if reason := scan.TextReason(full, telemetry.ReasonNone); reason != telemetry.ReasonNone {
-		return n, reason, "it is not valid UTF-8"
+	if !utf8.ValidString(full) {
+		return n, telemetry.ReasonEncoding, "it is not valid UTF-8"
 	}
-	first, rest, more := bytes.Cut(full, []byte{'/'})
-	q, ok := d.quantities[string(first)]
+	first, rest, more := strings.Cut(full, "/")
+	q, ok := d.quantities[first]
 	if more && !ok {
 		n.sensor = telemetry.SensorID(first)
 		if err := n.sensor.Check(); err != nil {
 			return name{}, telemetry.ReasonMalformed, err.Error()
 		}
-		first, rest, more = bytes.Cut(rest, []byte{'/'})
-		q, ok = d.quantities[string(first)]
+		first, rest, more = strings.Cut(rest, "/")
+		q, ok = d.quantities[first]
 	}
 	if !ok {
-		return n, telemetry.ReasonUnknownQuantity, fmt.Sprintf("%s is not a quantity of the catalogue", scan.Excerpt(first))
+		return n, telemetry.ReasonUnknownQuantity, fmt.Sprintf("%.40q is not a quantity of the catalogue", first)
 	}
-	n.quantity, n.channel = q, string(rest)
+	n.quantity, n.channel = q, rest
 	if more && len(rest) == 0 {
 		return n, telemetry.ReasonMalformed, "nothing follows the last slash"
 	}

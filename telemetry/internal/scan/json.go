@@ -34,7 +34,7 @@ type Value struct {
 	Kind Kind
 	// Num is a Number's value.
 	Num float64
-	// Uint is a Number's value if Whole: written as a whole number of 0 to 1<<63.
+	// Uint is a Number's value if Whole: written as a whole number from 0 to 2^64-1.
 	Uint  uint64
 	Whole bool
 	// Text is a String's content without escapes, or the bytes of a bare word.

@@ -39,6 +39,10 @@ func (n *decimal) into(v *Value) {
 	v.Kind = Number
 	v.Whole = n.whole && !n.negative
 	v.Uint = n.mantissa
+	if v.Whole && !n.exact { // twenty digits may still fit
+		u, err := strconv.ParseUint(string(v.Text), 10, 64)
+		v.Uint, v.Whole = u, err == nil
+	}
 	if n.exact && n.mantissa < 1<<53 && n.exponent >= -22 && n.exponent <= 22 {
 		f := float64(n.mantissa)
 		if n.exponent < 0 {
@@ -65,7 +69,7 @@ type decimal struct {
 	exponent int
 	ok       bool // the bytes are a number of JSON's grammar
 	exact    bool // no digit was left out of the mantissa
-	whole    bool // exact, with neither a point nor an exponent
+	whole    bool // it has neither a point nor an exponent
 	negative bool
 }
 
@@ -107,7 +111,6 @@ func parse(data []byte, i int) (decimal, int) {
 	}
 	// Nineteen digits fit into 64 bits; leading zeros after the point are counted too, which only costs speed.
 	n.exact = digits <= 19
-	n.whole = n.whole && n.exact
 	return n, i
 }
 
