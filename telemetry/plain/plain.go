@@ -84,7 +84,10 @@ func (d *Decoder) Decode(msg *telemetry.Message, payload []byte, from telemetry.
 	d.msg, d.from = msg, from
 	d.room = len(msg.Readings) + len(msg.Faults) + d.limits.MaxReadings
 	d.in.Reset(payload, d.limits.MaxDepth)
+	d.begin(0)
 	if d.payload() && !d.in.AtEnd() {
+		d.begin(0)
+		d.inList = false
 		d.fault(telemetry.ReasonMalformed, "something follows the end of the message at byte %d", d.in.Pos())
 	}
 	d.msg, d.value.Text = nil, nil
@@ -114,16 +117,21 @@ func (d *Decoder) payload() bool {
 	}
 }
 
-// element reads what should be a record at the given depth.
-func (d *Decoder) element(index, depth int) bool {
+// begin makes room for the record at index.
+func (d *Decoder) begin(index int) {
 	r := &d.rec
 	clear(r.quantities)
 	*r = record{
 		index: index, quantities: r.quantities, sensor: d.from.Publisher,
 		firstReading: len(d.msg.Readings), firstFault: len(d.msg.Faults),
 	}
+}
+
+// element reads what should be a record at the given depth.
+func (d *Decoder) element(index, depth int) bool {
+	d.begin(index)
 	if d.in.Take('{') {
-		r.open = true
+		d.rec.open = true
 		return d.object(depth)
 	}
 	if !d.in.Value(&d.value, depth) {

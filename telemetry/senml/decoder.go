@@ -58,7 +58,7 @@ func (d *Decoder) DecodeJSON(msg *telemetry.Message, payload []byte, from teleme
 	d.begin(msg, from)
 	d.json.Reset(payload, d.limits.MaxDepth)
 	if d.jsonPack() && !d.json.AtEnd() {
-		d.fault(telemetry.ReasonMalformed, "something follows the end of the pack at byte %d", d.json.Pos())
+		d.trailing(d.json.Pos())
 	}
 	d.json.Release()
 	d.end()
@@ -69,7 +69,7 @@ func (d *Decoder) DecodeCBOR(msg *telemetry.Message, payload []byte, from teleme
 	d.begin(msg, from)
 	d.cbor.reset(payload, d.limits.MaxDepth)
 	if d.cborPack() && d.cbor.pos < len(payload) {
-		d.fault(telemetry.ReasonMalformed, "something follows the end of the pack at byte %d", d.cbor.pos)
+		d.trailing(d.cbor.pos)
 	}
 	d.cbor.data = nil
 	d.end()
@@ -103,6 +103,14 @@ func (d *Decoder) isFull(at int) bool {
 func (d *Decoder) fault(reason telemetry.Reason, format string, args ...any) {
 	detail := scan.Detail("record %d: %s", d.rec.index+1, scan.Detail(format, args...))
 	d.msg.Faults = append(d.msg.Faults, telemetry.Fault{Reason: reason, Sensor: d.from.Publisher, Detail: detail})
+}
+
+// trailing notes that the payload goes on after the pack.
+func (d *Decoder) trailing(at int) {
+	d.msg.Faults = append(d.msg.Faults, telemetry.Fault{
+		Reason: telemetry.ReasonMalformed, Sensor: d.from.Publisher,
+		Detail: scan.Detail("something follows the end of the pack at byte %d", at),
+	})
 }
 
 // broken ends the pack where its structure breaks. It returns false.

@@ -78,7 +78,7 @@ func Golden(t *testing.T, pattern string, decode Decode) {
 	}
 }
 
-// Files reads the files of the pattern.
+// Files reads the files of the pattern; folders are passed over.
 func Files(t testing.TB, pattern string) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
@@ -87,6 +87,9 @@ func Files(t testing.TB, pattern string) map[string][]byte {
 	}
 	files := map[string][]byte{}
 	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			continue
+		}
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
