@@ -53,6 +53,13 @@ func (c *Client) Stream(ctx context.Context, influxQL string, each func(store.Se
 
 // stream tells each whether a series continues the one before it. A total of 0 bounds only the single part.
 func (c *Client) stream(ctx context.Context, influxQL string, each func(s store.Series, continues bool) error, total int64) error {
+	return c.ask(ctx, influxQL, func(body io.Reader) error {
+		return decode(body, each, limits{part: c.cfg.MaxResponseBytes, total: total})
+	})
+}
+
+// ask sends a query and gives the answer's body to read.
+func (c *Client) ask(ctx context.Context, influxQL string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.QueryTimeout)
 	defer cancel()
 	req, err := c.queryRequest(ctx, influxQL)
@@ -69,7 +76,7 @@ func (c *Client) stream(ctx context.Context, influxQL string, each func(s store.
 	}
 	// A body that is closed before its end closes the connection, and thereby the query on the server.
 	defer resp.Body.Close()
-	err = decode(resp.Body, each, limits{part: c.cfg.MaxResponseBytes, total: total})
+	err = read(resp.Body)
 	if ended := context.Cause(ctx); err != nil && ended != nil {
 		return &store.Error{Kind: store.Retry, Status: resp.StatusCode, Err: ended}
 	}

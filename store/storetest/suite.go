@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func Run(t *testing.T, cfg influx.Config) {
 		{"a wrong token is denied", holdsDenied},
 		{"values are counted by sensor and period", holdsCounts},
 		{"the values of a sensor can be listed", holdsPoints},
+		{"the names of fields and sensors can be listed", holdsNames},
 	} {
 		t.Run(c.rule, func(t *testing.T) { c.hold(t, s) })
 	}
@@ -369,5 +371,30 @@ func holdsPoints(t *testing.T, s suite) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+// holdsNames needs the points of holdsPoints.
+func holdsNames(t *testing.T, s suite) {
+	fields, err := s.client.Fields(context.Background(), telemetry.Traffic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"speed", "speed_raw", "intensity"} {
+		if !slices.Contains(fields, want) {
+			t.Errorf("no field %s among %v", want, fields)
+		}
+	}
+	// Points of now, because InfluxDB 3 lists only the sensors of the last day.
+	s.write(t, line(s.sensor("names"), "", "speed=1", time.Now()))
+	sensors, err := s.client.Sensors(context.Background(), telemetry.Traffic)
+	if err != nil || !slices.Contains(sensors, telemetry.SensorID(s.sensor("names"))) {
+		t.Errorf("%d sensors without the one just written, %v", len(sensors), err)
+	}
+	cfg := s.client.Config()
+	cfg.Token = "lamppost:wrong"
+	_, err = Client(t, cfg).Fields(context.Background(), telemetry.Traffic)
+	if e := kind(t, err); e.Kind != store.Denied {
+		t.Errorf("fields with a wrong token: %v", err)
 	}
 }

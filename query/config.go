@@ -1,0 +1,77 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config bounds questions and the cache.
+type Config struct {
+	// MaxLatest bounds the series (sensor, quantity and channel) of which the newest reading is kept; readings of further
+	// ones are counted and left out. A series takes about 100 bytes.
+	MaxLatest int `mapstructure:"max_latest"`
+	// MaxLatestOfSensor bounds the same for a single sensor.
+	MaxLatestOfSensor int `mapstructure:"max_latest_of_sensor"`
+	// SeedRange is how far back the newest readings of all sensors are looked for at the start. Those of sensors that have
+	// been silent for longer are looked for one by one.
+	SeedRange time.Duration `mapstructure:"seed_range"`
+	// MaxSensors bounds the sensors of one question about the past.
+	MaxSensors int `mapstructure:"max_sensors"`
+	// MaxQuantities bounds the quantities of one question about the past.
+	MaxQuantities int `mapstructure:"max_quantities"`
+	// MaxSeries bounds the series of one answer; the answer says that it is truncated.
+	MaxSeries int `mapstructure:"max_series"`
+	// MaxPoints bounds the points of one answer, of all series together; the answer says that it is truncated.
+	MaxPoints int `mapstructure:"max_points"`
+	// MaxRange bounds the time from the first to the last reading of one question.
+	MaxRange time.Duration `mapstructure:"max_range"`
+	// MinStep is the shortest step over which readings are combined.
+	MinStep time.Duration `mapstructure:"min_step"`
+}
+
+// DefaultConfig suits a city of 20,000 sensors and charts of any kind.
+func DefaultConfig() Config {
+	return Config{
+		MaxLatest:         500_000,
+		MaxLatestOfSensor: 256,
+		SeedRange:         7 * 24 * time.Hour,
+		MaxSensors:        500,
+		MaxQuantities:     32,
+		MaxSeries:         2_000,
+		MaxPoints:         100_000,
+		MaxRange:          50 * 366 * 24 * time.Hour,
+		MinStep:           time.Second,
+	}
+}
+
+// Validate returns all faults of c, each with its key.
+func (c Config) Validate() error {
+	var faults []error
+	for _, n := range []struct {
+		key   string
+		value int64
+	}{
+		{"max_latest", int64(c.MaxLatest)},
+		{"max_latest_of_sensor", int64(c.MaxLatestOfSensor)},
+		{"max_sensors", int64(c.MaxSensors)},
+		{"max_quantities", int64(c.MaxQuantities)},
+		{"max_series", int64(c.MaxSeries)},
+		{"max_points", int64(c.MaxPoints)},
+	} {
+		if n.value < 1 {
+			faults = append(faults, fmt.Errorf("%s: is %d; set at least 1", n.key, n.value))
+		}
+	}
+	for _, d := range []struct {
+		key        string
+		value, min time.Duration
+	}{
+		{"seed_range", c.SeedRange, time.Minute}, {"max_range", c.MaxRange, time.Hour}, {"min_step", c.MinStep, time.Millisecond},
+	} {
+		if d.value < d.min {
+			faults = append(faults, fmt.Errorf("%s: is %s; set at least %s", d.key, d.value, d.min))
+		}
+	}
+	return errors.Join(faults...)
+}
