@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -62,9 +61,7 @@ func startAway(t *testing.T) *server {
 		s.away = true
 		s.cfg.TLSCertFile, s.cfg.TLSKeyFile = certFile, keyFile
 	})
-	transport := s.client.Transport.(*http.Transport)
-	transport.TLSClientConfig = &tls.Config{RootCAs: trust, ServerName: "localhost"}
-	transport.ForceAttemptHTTP2 = true
+	s.trust(trust)
 	return s
 }
 

@@ -11,19 +11,26 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 )
+
+// storePause is when a client may ask again what the store could not answer.
+const storePause = 5 * time.Second
 
 // fault turns an error of a dependency into the problem that the client gets. What the client can mend is told to it in
 // full; the rest goes to the log, under the action that it stopped.
 func (s *Server) fault(ctx context.Context, action string, err error) error {
 	var invalid *registry.InvalidError
+	var question *query.InvalidError
 	var known huma.StatusError
 	switch {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &invalid):
 		return invalidProblem(invalid)
+	case errors.As(err, &question):
+		return badQuery(question.Param, "", "%s", question.Message)
 	case errors.Is(err, registry.ErrNotFound):
 		return newProblem(http.StatusNotFound, "%v", err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -33,6 +40,16 @@ func (s *Server) fault(ctx context.Context, action string, err error) error {
 	}
 	s.log.Error("request not answered", "action", action, "error", err)
 	return newProblem(http.StatusInternalServerError, "%s: it went wrong inside; the log of the process says why", action)
+}
+
+// storeFault is fault for what the store was asked: where it is the store's, the client may come again.
+func (s *Server) storeFault(ctx context.Context, action string, err error) error {
+	var question *query.InvalidError
+	if errors.As(err, &question) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return s.fault(ctx, action, err)
+	}
+	s.log.Warn("store did not answer", "action", action, "error", err)
+	return retryLater(storePause, "%s: it cannot answer now; the log of the process says why, and /readyz shows when it can", action)
 }
 
 // invalidProblem names every field that the registry refused.

@@ -34,6 +34,8 @@ type Config struct {
 	MaxPlanBytes   int64 `mapstructure:"max_plan_bytes"`
 	// MaxLatest bounds the readings in one answer of /api/v1/latest; beyond, the answer says that it is truncated.
 	MaxLatest int `mapstructure:"max_latest"`
+	// FigureAge is how old a reading may be to count in /api/v1/figures.
+	FigureAge time.Duration `mapstructure:"figure_age"`
 
 	// MaxQueries bounds the store queries (history, audit) that run at once. A further one waits for QueryWait, then it
 	// is told to come again (503 with Retry-After).
@@ -76,6 +78,7 @@ func DefaultConfig() Config {
 		MaxImportBytes:  32 << 20,
 		MaxPlanBytes:    8 << 20,
 		MaxLatest:       200_000,
+		FigureAge:       15 * time.Minute,
 		MaxQueries:      4,
 		QueryWait:       2 * time.Second,
 		QueryTimeout:    30 * time.Second,
@@ -149,6 +152,7 @@ func (c Config) limitFaults() []error {
 		value      time.Duration
 		least, top time.Duration
 	}{
+		{"figure_age", c.FigureAge, time.Second, 366 * 24 * time.Hour},
 		{"query_wait", c.QueryWait, 0, time.Minute},
 		{"query_timeout", c.QueryTimeout, 100 * time.Millisecond, 10 * time.Minute},
 		{"audit_timeout", c.AuditTimeout, 100 * time.Millisecond, time.Hour},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/internal/secret"
+	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -27,6 +28,7 @@ type Deps struct {
 	Registry   Registry
 	Latest     Latest
 	History    History
+	Figures    Figures
 	Ledger     Ledger
 	Quarantine Quarantine
 	Replay     Replay
@@ -54,6 +56,7 @@ func (d *Deps) check() error {
 		{"Registry", d.Registry != nil},
 		{"Latest", d.Latest != nil},
 		{"History", d.History != nil},
+		{"Figures", d.Figures != nil},
 		{"Ledger", d.Ledger != nil},
 		{"Quarantine", d.Quarantine != nil},
 		{"Replay", d.Replay != nil},
@@ -107,7 +110,7 @@ type Importer interface {
 	Export(ctx context.Context, w io.Writer, f registry.Filter) error
 }
 
-// Latest keeps the newest reading of each sensor, quantity and channel.
+// Latest keeps the newest reading of each sensor, quantity and channel. *query.Latest is one.
 type Latest interface {
 	// LastSeen is the measured time of the sensor's newest reading.
 	LastSeen(sensor telemetry.SensorID) (telemetry.UnixMilli, bool)
@@ -115,8 +118,14 @@ type Latest interface {
 	AppendLatest(dst []telemetry.Reading, sensor telemetry.SensorID) []telemetry.Reading
 }
 
-// History answers questions about the past.
-type History interface{}
+// History answers questions about the past. *query.History is one. Errors are *query.InvalidError where the question is
+// at fault; the result is handed over.
+type History interface {
+	History(ctx context.Context, q query.HistoryQuery) (query.HistoryResult, error)
+}
+
+// Figures computes figures from readings that are not older than maxAge; query.Figures does.
+type Figures func(now time.Time, maxAge time.Duration) []query.Figure
 
 // Ledger accounts for readings. *ledger.Ledger is one.
 type Ledger interface {

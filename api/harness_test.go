@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -16,7 +18,7 @@ import (
 	"github.com/lamppost-city/lamppost/api"
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/ingest/live"
-	"github.com/lamppost-city/lamppost/internal/secret"
+	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -31,7 +33,9 @@ type hub struct{ *live.Hub }
 func (h hub) Subscribe(batches int) api.Subscription { return h.Hub.Subscribe(batches) }
 
 // fakeLatest holds readings by sensor.
-type fakeLatest struct{ readings map[telemetry.SensorID][]telemetry.Reading }
+type fakeLatest struct {
+	readings map[telemetry.SensorID][]telemetry.Reading
+}
 
 func (f *fakeLatest) LastSeen(id telemetry.SensorID) (telemetry.UnixMilli, bool) {
 	newest, ok := telemetry.UnixMilli(0), false
@@ -71,6 +75,27 @@ func (f *fakeLedger) Quarantined(_ context.Context, filter ledger.QuarantineFilt
 	return f.messages, int64(len(f.messages)), f.err
 }
 
+// fakeHistory answers with what it was given and notes what it was asked.
+type fakeHistory struct {
+	asked  query.HistoryQuery
+	result query.HistoryResult
+	err    error
+	hold   chan struct{} // if not nil, answers wait until it is closed or the request ends
+}
+
+func (f *fakeHistory) History(ctx context.Context, q query.HistoryQuery) (query.HistoryResult, error) {
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			return query.HistoryResult{}, ctx.Err()
+		}
+		return f.result, f.err
+	}
+	f.asked = q
+	return f.result, f.err
+}
+
 type fakeReplay struct {
 	reason telemetry.Reason
 	ids    []int64
@@ -102,7 +127,7 @@ func (fakePipeline) Parts() []api.PartState {
 // server is a running Server with everything around it.
 type server struct {
 	*api.Server
-	t        *testing.T
+	t        testing.TB
 	cfg      api.Config
 	away     bool // act as if listening away from loopback
 	deps     api.Deps
@@ -110,6 +135,8 @@ type server struct {
 	hub      *live.Hub
 	latest   *fakeLatest
 	ledger   *fakeLedger
+	history  *fakeHistory
+	figures  []query.Figure
 	replay   *fakeReplay
 	audit    *fakeAudit
 	client   *http.Client
@@ -117,7 +144,7 @@ type server struct {
 }
 
 // start runs a server on a free port of loopback with an empty registry. change, if not nil, alters it before.
-func start(t *testing.T, change func(*server)) *server {
+func start(t testing.TB, change func(*server)) *server {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	reg, err := registry.Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), log)
@@ -128,14 +155,14 @@ func start(t *testing.T, change func(*server)) *server {
 	s := &server{
 		t: t, cfg: api.DefaultConfig(), registry: reg, hub: &live.Hub{},
 		latest: &fakeLatest{readings: map[telemetry.SensorID][]telemetry.Reading{}},
-		ledger: &fakeLedger{}, replay: &fakeReplay{}, audit: &fakeAudit{},
+		ledger: &fakeLedger{}, history: &fakeHistory{}, replay: &fakeReplay{}, audit: &fakeAudit{},
 	}
 	s.cfg.Listen = "127.0.0.1:0"
 	s.deps = api.Deps{
 		Token: token, Version: "1.2.3", Registry: reg, Latest: s.latest, Ledger: s.ledger, Quarantine: s.ledger,
 		Replay: s.replay, Live: hub{s.hub}, Audit: s.audit, Pipeline: fakePipeline{}, Parts: fakePipeline{},
 		Livez: text("alive"), Readyz: text("ready"), Console: text("console"),
-		History: 1,
+		History: s.history, Figures: func(time.Time, time.Duration) []query.Figure { return s.figures },
 	}
 	if change != nil {
 		change(s)
@@ -179,6 +206,13 @@ func (s *server) run() {
 	}
 }
 
+// trust makes the client accept the server's certificate.
+func (s *server) trust(pool *x509.CertPool) {
+	transport := s.client.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	transport.ForceAttemptHTTP2 = true
+}
+
 // ask sends a request. Headers are pairs of name and value; Host is one of them.
 func (s *server) ask(method, path, body string, headers ...string) *answer {
 	s.t.Helper()
@@ -218,7 +252,7 @@ func (s *server) change(method, path, body string) *answer {
 
 // answer is what came back.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	what   string
 	status int
 	header http.Header
@@ -271,5 +305,3 @@ func decode[T any](a *answer) T {
 	a.into(&v)
 	return v
 }
-
-var _ secret.String = token

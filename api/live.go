@@ -160,10 +160,9 @@ func (f *feed) leave(l *listener) {
 	f.metrics.liveClients.Set(float64(len(f.listeners)))
 }
 
-// run feeds until the context or the hub ends, then ends every stream.
-func (f *feed) run(ctx context.Context, hub Live) {
+// run feeds until the context or the subscription ends, which it closes, then ends every stream.
+func (f *feed) run(ctx context.Context, subscription Subscription) {
 	defer f.stop()
-	subscription := hub.Subscribe(hubBuffer)
 	defer subscription.Close()
 	due := time.NewTimer(time.Hour)
 	due.Stop()

@@ -9,10 +9,10 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// Times that the API accepts: from 1970 to the year 2262, which is as far as the store's nanoseconds go.
+// Times that the API accepts: from 1970 up to 2260, about as far as the store's nanoseconds go.
 const (
 	minTime = telemetry.UnixMilli(0)
-	maxTime = telemetry.UnixMilli(9223372036854)
+	maxTime = telemetry.UnixMilli(9151488000000)
 )
 
 // parseTime reads a time parameter: RFC 3339, Unix milliseconds, "now", or relative to now, like -24h, -90m or -7d.
@@ -22,7 +22,7 @@ func parseTime(name, text string, now time.Time) (telemetry.UnixMilli, error) {
 		return 0, badQuery(name, text, "%q is not a time; use for instance 2026-03-01T12:00:00Z, 1772366400000 (Unix milliseconds), -24h, -7d or now", cut(text))
 	}
 	if at < minTime || at > maxTime {
-		return 0, badQuery(name, text, "%q lies outside the years 1970 to 2262", cut(text))
+		return 0, badQuery(name, text, "%q lies outside the years 1970 to 2259", cut(text))
 	}
 	return at, nil
 }

@@ -93,7 +93,7 @@ func (s *Server) getAudit(ctx context.Context, in *rangeInput) (*auditOutput, er
 	defer cancel()
 	report, err := s.deps.Audit.Audit(ctx, from.Time(), to.Time())
 	if err != nil {
-		return nil, s.fault(ctx, "compare ledger and store", err)
+		return nil, s.storeFault(ctx, "compare ledger and store", err)
 	}
 	if report.Differences == nil {
 		report.Differences = []AuditDifference{}

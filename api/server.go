@@ -121,9 +121,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	feedCtx, stopFeed := context.WithCancel(ctx)
 	feedDone := make(chan struct{})
+	subscription := s.deps.Live.Subscribe(hubBuffer)
 	go func() {
 		defer close(feedDone)
-		s.live.run(feedCtx, s.deps.Live)
+		s.live.run(feedCtx, subscription)
 	}()
 	serveDone := make(chan error, 1)
 	go func() { serveDone <- server.Serve(listener) }()
