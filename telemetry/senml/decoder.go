@@ -11,7 +11,7 @@ type Decoder struct {
 	limits     telemetry.Limits
 	quantities map[string]*telemetry.Quantity
 	units      map[string]string // code to itself, to have it as a string without allocating
-	names      *scan.Table[name]
+	names      *scan.Table[*name]
 
 	json  scan.Scanner
 	cbor  reader
@@ -25,7 +25,7 @@ type Decoder struct {
 	room int // how many readings and faults the message may hold in all
 }
 
-// name is what a record's full name means.
+// name is what a record's full name means. It is never changed: the table of names hands out one for all.
 type name struct {
 	sensor   telemetry.SensorID // "" is the publisher
 	quantity *telemetry.Quantity
@@ -38,7 +38,7 @@ func NewDecoder(limits telemetry.Limits) *Decoder {
 		limits:     limits,
 		quantities: map[string]*telemetry.Quantity{},
 		units:      map[string]string{},
-		names:      scan.NewTable[name](limits.MaxNames),
+		names:      scan.NewTable[*name](limits.MaxNames),
 	}
 	all := telemetry.Quantities()
 	for i := range all {

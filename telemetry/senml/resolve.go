@@ -72,8 +72,8 @@ func (d *Decoder) read() {
 		d.sequence()
 		return
 	}
-	n, ok := d.resolve()
-	if !ok {
+	n := d.resolve()
+	if n == nil {
 		return
 	}
 	faults := len(d.msg.Faults)
@@ -84,7 +84,7 @@ func (d *Decoder) read() {
 }
 
 // measure appends the reading of a record whose name is n, or notes why there is none.
-func (d *Decoder) measure(n name) {
+func (d *Decoder) measure(n *name) {
 	r, q := &d.rec, n.quantity
 	switch values := (r.has | r.bad) & valueFields; {
 	case values == 0:
@@ -117,35 +117,39 @@ func (d *Decoder) measure(n name) {
 	d.append(n, value)
 }
 
-func (d *Decoder) append(n name, value float64) {
-	reading := telemetry.Reading{Sensor: n.sensor, Quantity: n.quantity.ID, Channel: n.channel, Value: value}
+// append adds a reading in place, which is cheaper than copying one.
+func (d *Decoder) append(n *name, value float64) {
+	measured, stamped, ok := d.when()
+	if !ok {
+		return
+	}
+	d.msg.Readings = append(d.msg.Readings, telemetry.Reading{})
+	reading := &d.msg.Readings[len(d.msg.Readings)-1]
+	reading.Sensor, reading.Quantity, reading.Channel = n.sensor, n.quantity.ID, n.channel
 	if n.sensor == "" {
 		reading.Sensor = d.from.Publisher
 	}
-	if d.when(&reading) {
-		d.msg.Readings = append(d.msg.Readings, reading)
-	}
+	reading.Value, reading.Measured, reading.Stamped = value, measured, stamped
 }
 
-// when fills in the reading's time.
-func (d *Decoder) when(reading *telemetry.Reading) bool {
+// when is the time of the record.
+func (d *Decoder) when() (measured telemetry.UnixMilli, stamped, ok bool) {
 	r, b := &d.rec, &d.base
-	ok := r.bad&(1<<fieldTime) == 0 && b.bad&(1<<fieldBaseTime) == 0
-	if ok {
+	if r.bad&(1<<fieldTime) == 0 && b.bad&(1<<fieldBaseTime) == 0 {
 		seconds := b.time + r.time
 		switch {
 		case seconds == 0:
-			reading.Measured, reading.Stamped = d.from.Received, true
+			return d.from.Received, true, true
 		case seconds < relativeBelow-0.0005: // half a millisecond of play for the rounding of the sum
-			reading.Measured, ok = scan.Seconds(seconds + float64(d.from.Received)/1000)
+			measured, ok = scan.Seconds(seconds + float64(d.from.Received)/1000)
 		default:
-			reading.Measured, ok = scan.Seconds(seconds)
+			measured, ok = scan.Seconds(seconds)
 		}
 	}
 	if !ok {
 		d.fault(telemetry.ReasonTime, "%s at byte %d: t or bt is not a time in seconds", d.shownName(), r.at)
 	}
-	return ok
+	return measured, false, ok
 }
 
 // inOwnUnit adds the base value and converts to the quantity's unit.
@@ -205,26 +209,26 @@ func (d *Decoder) sequence() {
 	}
 }
 
-// resolve finds out what the record's full name means, or notes why nobody knows.
-func (d *Decoder) resolve() (name, bool) {
+// resolve finds out what the record's full name means; nil if nobody knows, which it notes.
+func (d *Decoder) resolve() *name {
 	r := &d.rec
 	if r.bad&(1<<fieldName) != 0 || d.base.bad&(1<<fieldBaseName) != 0 {
 		d.fault(telemetry.ReasonMalformed, "n or bn at byte %d is not a text", r.at)
-		return name{}, false
+		return nil
 	}
 	full := d.fullName()
 	if n, ok := d.names.Get(full); ok {
-		return n, true
+		return n
 	}
 	text := string(full)
 	n, reason, detail := d.parse(text)
 	if reason != telemetry.ReasonNone {
 		d.fault(reason, "name %s at byte %d: %s", scan.Excerpt(full), r.at, detail)
 		d.msg.Faults[len(d.msg.Faults)-1].Sensor = cmp.Or(n.sensor, d.from.Publisher)
-		return name{}, false
+		return nil
 	}
-	d.names.Put(text, n)
-	return n, true
+	d.names.Put(text, &n)
+	return &n
 }
 
 // fullName is bn followed by n.
