@@ -64,7 +64,7 @@ func New(seed uint64, sensors int) (*City, error) {
 	}
 	radius := 1500 * math.Cbrt(float64(sensors)/150)
 	c := &City{
-		seed: mix(seed, 0), zone: zone, plan: streets.New(seed, math.Min(radius, 4500)),
+		seed: Mix(seed, 0), zone: zone, plan: streets.New(seed, math.Min(radius, 4500)),
 		placeOf: map[streets.Point]int{}, taken: map[string]int{}, byFlow: uncongested(), kinds: kinds(),
 	}
 	for i, j := range c.plan.Junctions {
@@ -126,9 +126,9 @@ func (c *City) populate(sensors int) {
 			title = fmt.Sprintf("%s %d", title, round+1)
 		}
 		id := telemetry.SensorID(fmt.Sprintf("%s-%04d", k.prefix, n+1))
-		seed := mix(c.seed^31, uint64(best)<<32|uint64(n))
+		seed := Mix(c.seed^31, uint64(best)<<32|uint64(n))
 		c.sensors = append(c.sensors, Sensor{
-			ID: id, Title: title, Site: site, Cadence: k.cadence[mix(seed, 1)%uint64(len(k.cadence))],
+			ID: id, Title: title, Site: site, Cadence: k.cadence[Mix(seed, 1)%uint64(len(k.cadence))],
 			Quantities: k.quantities, kind: best, seed: seed,
 		})
 	}

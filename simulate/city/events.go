@@ -36,7 +36,7 @@ func (c *City) accidents(dst []accident, t float64) []accident {
 				continue
 			}
 			grown := math.Min(1, (t-begin)/240) * math.Min(1, (begin+length-t)/(0.3*length))
-			place := c.mains[mix(c.seed^23, n)%uint64(len(c.mains))]
+			place := c.mains[Mix(c.seed^23, n)%uint64(len(c.mains))]
 			dst = append(dst, accident{c.plan.Junctions[place].At, grown * (0.45 + 0.4*chance(c.seed^24, n))})
 		}
 	}
@@ -54,5 +54,5 @@ func (c *City) outage(t float64) int {
 	if t < begin || t > begin+(12+40*chance(c.seed^27, n))*60 {
 		return -1
 	}
-	return int(mix(c.seed^28, n) % uint64(len(c.plan.Districts)))
+	return int(Mix(c.seed^28, n) % uint64(len(c.plan.Districts)))
 }

@@ -157,7 +157,7 @@ func (c *City) nearestJunction(p streets.Point) int {
 // than the outskirts.
 func (c *City) roadAt(junction int) road {
 	j := c.plan.Junctions[junction]
-	seed := mix(c.seed^30, uint64(junction))
+	seed := Mix(c.seed^30, uint64(junction))
 	out := math.Hypot(j.At.X, j.At.Y) / c.plan.Radius
 	vary := chance(seed, 1)
 	if j.Main {

@@ -64,7 +64,7 @@ func readCharger(v *view, o *output) {
 	n := uint64(int64(math.Floor((v.t + slot*v.own(1)) / slot)))
 	watts := 0.0
 	if !v.dark() && chance(v.sensor.seed^3, n) < 0.15+0.65*v.m.people {
-		watts = [...]float64{3700, 7400, 11000, 22000}[mix(v.sensor.seed^4, n)%4] * (1 + 0.004*v.noise(1))
+		watts = [...]float64{3700, 7400, 11000, 22000}[Mix(v.sensor.seed^4, n)%4] * (1 + 0.004*v.noise(1))
 	}
 	factor := 0.99
 	total := 0.0

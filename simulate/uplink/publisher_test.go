@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,12 +14,12 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"github.com/lamppost-city/lamppost/simulate/uplink"
+	"github.com/lamppost-city/lamppost/simulate/uplink/uplinktest"
 )
 
 func TestMain(m *testing.M) {
@@ -95,43 +94,43 @@ func flush(t *testing.T, p *uplink.Publisher) {
 }
 
 func TestMessageWithoutPubackIsSentAgainAndNeverCounted(t *testing.T) {
-	for name, answer := range map[string]func(int, *packets.PublishPacket) verdict{
-		"connection dropped on every 17th message": func(nth int, _ *packets.PublishPacket) verdict {
+	for name, answer := range map[string]func(int) uplinktest.Verdict{
+		"connection dropped on every 17th message": func(nth int) uplinktest.Verdict {
 			if nth%17 == 0 {
-				return drop
+				return uplinktest.Drop
 			}
-			return ack
+			return uplinktest.Ack
 		},
-		"silence, then the connection is dropped": func(nth int, _ *packets.PublishPacket) verdict {
+		"silence, then the connection is dropped": func(nth int) uplinktest.Verdict {
 			switch n := nth % 60; {
 			case n == 59:
-				return drop
+				return uplinktest.Drop
 			case n > 30:
-				return silence
+				return uplinktest.Silence
 			}
-			return ack
+			return uplinktest.Ack
 		},
-		"PUBACK for identifiers that were never used": func(nth int, _ *packets.PublishPacket) verdict {
+		"PUBACK for identifiers that were never used": func(nth int) uplinktest.Verdict {
 			switch n := nth % 40; {
 			case n == 39:
-				return drop
+				return uplinktest.Drop
 			case n > 30:
-				return ackOther
+				return uplinktest.Other
 			}
-			return ack
+			return uplinktest.Ack
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			broker := newFakeBroker(t, answer)
+			broker := uplinktest.New(t, answer)
 			var got confirmed
-			p, stop := running(t, config(broker.url()), got.note)
+			p, stop := running(t, config("mqtt://"+broker.Address()), got.note)
 			publish(t, p, 0, 500)
 			flush(t, p)
 			counts := p.Counts()
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
-			_, answered := broker.payloads()
+			answered := broker.Answered()
 			for payload := range got.payloads {
 				if answered[payload] == 0 {
 					t.Errorf("message %s counts as acknowledged, but the broker never answered it", payload)
@@ -151,21 +150,22 @@ func TestMessageWithoutPubackIsSentAgainAndNeverCounted(t *testing.T) {
 }
 
 func TestMessagesOfATopicKeepTheirOrder(t *testing.T) {
-	broker := newFakeBroker(t, func(nth int, _ *packets.PublishPacket) verdict {
+	broker := uplinktest.New(t, func(nth int) uplinktest.Verdict {
 		if nth%101 == 0 {
-			return drop
+			return uplinktest.Drop
 		}
-		return ack
+		return uplinktest.Ack
 	})
-	cfg := config(broker.url())
+	cfg := config("mqtt://" + broker.Address())
 	cfg.Connections = 3
 	p, _ := running(t, cfg, nil)
 	publish(t, p, 0, 600)
 	flush(t, p)
-	seen, _ := broker.payloads()
+	seen := broker.Seen()
 	first := map[int][]int{} // topic -> messages in the order in which each came first
 	known := map[string]bool{}
-	for _, payload := range seen {
+	for _, m := range seen {
+		payload := m.Payload
 		if known[payload] {
 			continue
 		}
@@ -182,8 +182,8 @@ func TestMessagesOfATopicKeepTheirOrder(t *testing.T) {
 }
 
 func TestWindowIsBoundedAndPublishWaits(t *testing.T) {
-	broker := newFakeBroker(t, func(int, *packets.PublishPacket) verdict { return silence })
-	cfg := config(broker.url())
+	broker := uplinktest.New(t, func(int) uplinktest.Verdict { return uplinktest.Silence })
+	cfg := config("mqtt://" + broker.Address())
 	cfg.Window, cfg.AckTimeout = 10, time.Minute
 	p, _ := running(t, cfg, nil)
 	publish(t, p, 0, 10)
@@ -203,13 +203,13 @@ func TestWindowIsBoundedAndPublishWaits(t *testing.T) {
 }
 
 func TestSilentBrokerIsGivenUpAndTriedAgain(t *testing.T) {
-	broker := newFakeBroker(t, func(nth int, _ *packets.PublishPacket) verdict {
+	broker := uplinktest.New(t, func(nth int) uplinktest.Verdict {
 		if nth <= 5 {
-			return silence
+			return uplinktest.Silence
 		}
-		return ack
+		return uplinktest.Ack
 	})
-	cfg := config(broker.url())
+	cfg := config("mqtt://" + broker.Address())
 	cfg.AckTimeout = 50 * time.Millisecond
 	p, _ := running(t, cfg, nil)
 	publish(t, p, 0, 5)
@@ -220,15 +220,9 @@ func TestSilentBrokerIsGivenUpAndTriedAgain(t *testing.T) {
 }
 
 func TestRefusedUserEndsRunWithoutThePassword(t *testing.T) {
-	m := startMosquitto(t)
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous false\n", m.port)
-	path := m.cmd.Path
-	m.stop()
-	if err := os.WriteFile(m.conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m.start(path)
-	p, err := uplink.New(config("mqtt://someone:opensesame@"+m.address()), nil, quiet())
+	m := uplinktest.StartMosquitto(t)
+	m.RestartWith("allow_anonymous false\n")
+	p, err := uplink.New(config("mqtt://someone:opensesame@"+m.Address()), nil, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,8 +235,8 @@ func TestRefusedUserEndsRunWithoutThePassword(t *testing.T) {
 }
 
 func TestTLSTrustsTheGivenAuthorityAndNoOther(t *testing.T) {
-	broker, caFile := newTLSBroker(t)
-	cfg := config("mqtts://" + broker.listener.Addr().String())
+	broker, caFile := uplinktest.NewTLS(t)
+	cfg := config("mqtts://" + broker.Address())
 	cfg.CAFile = caFile
 	p, _ := running(t, cfg, nil)
 	publish(t, p, 0, 20)
@@ -286,16 +280,16 @@ func TestConfigNamesEveryFault(t *testing.T) {
 // The real thing: Mosquitto, a subscriber with a persistent session, a proxy that cuts the connections again and again,
 // and a broker that is restarted.
 func TestNothingIsLostThroughCutsAndRestarts(t *testing.T) {
-	m := startMosquitto(t)
+	m := uplinktest.StartMosquitto(t)
 	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.New(io.Discard))
-	proxy := toxiproxy.NewProxy(proxies, "broker", "127.0.0.1:0", m.address())
+	proxy := toxiproxy.NewProxy(proxies, "broker", "127.0.0.1:0", m.Address())
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer proxy.Stop()
 
 	var received sync.Map
-	listener := subscriber(t, m.address(), func(payload string) { received.Store(payload, true) })
+	listener := subscriber(t, m.Address(), func(payload string) { received.Store(payload, true) })
 	defer listener.Disconnect(100)
 
 	cfg := config("mqtt://" + proxy.Listen)
@@ -309,9 +303,9 @@ func TestNothingIsLostThroughCutsAndRestarts(t *testing.T) {
 		publish(t, p, 0, all)
 	}()
 	for cut := range 8 {
-		eventually(t, "messages are acknowledged between cuts", func() bool { return p.Counts().Messages > uint64((cut+1)*all/10) })
+		uplinktest.Eventually(t, "messages are acknowledged between cuts", func() bool { return p.Counts().Messages > uint64((cut+1)*all/10) })
 		if cut == 4 {
-			m.restart()
+			m.Restart()
 			continue
 		}
 		proxy.Stop()
@@ -328,7 +322,7 @@ func TestNothingIsLostThroughCutsAndRestarts(t *testing.T) {
 	if counts.Messages != all || counts.Readings != 3*all || len(got.payloads) != all {
 		t.Errorf("counts %+v, %d confirmed; want %d messages", counts, len(got.payloads), all)
 	}
-	eventually(t, "every acknowledged message has reached the subscriber", func() bool {
+	uplinktest.Eventually(t, "every acknowledged message has reached the subscriber", func() bool {
 		for payload := range got.payloads {
 			if _, ok := received.Load(payload); !ok {
 				return false
@@ -356,7 +350,7 @@ func subscriber(t *testing.T, address string, note func(string)) mqtt.Client {
 // BenchmarkPublish measures messages to a real Mosquitto, the broker's work on the same machine included.
 func BenchmarkPublish(b *testing.B) {
 	cfg := uplink.DefaultConfig()
-	cfg.URL = "mqtt://" + startMosquitto(b).address()
+	cfg.URL = "mqtt://" + uplinktest.StartMosquitto(b).Address()
 	p, err := uplink.New(cfg, nil, quiet())
 	if err != nil {
 		b.Fatal(err)

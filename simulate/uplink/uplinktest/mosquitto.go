@@ -1,0 +1,111 @@
+package uplinktest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Mosquitto is a real broker in a process of its own, which can be ended and started again on the same port.
+type Mosquitto struct {
+	t    testing.TB
+	conf string
+	port int
+	cmd  *exec.Cmd
+}
+
+// StartMosquitto starts one on a free port of 127.0.0.1, open to anybody; it skips the test where there is none.
+func StartMosquitto(t testing.TB) *Mosquitto {
+	t.Helper()
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		if _, err := os.Stat("/usr/sbin/mosquitto"); err != nil {
+			t.Skip("mosquitto is not installed: apt-get install mosquitto")
+		}
+		path = "/usr/sbin/mosquitto"
+	}
+	m := &Mosquitto{t: t, port: freePort(t), conf: filepath.Join(t.TempDir(), "mosquitto.conf")}
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location %s/\nmax_queued_messages 0\nautosave_interval 1\n",
+		m.port, t.TempDir())
+	if os.Geteuid() == 0 {
+		text += "user root\n" // or it gives up its rights and cannot write into the test's folder
+	}
+	if err := os.WriteFile(m.conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.start(path)
+	t.Cleanup(m.stop)
+	return m
+}
+
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Address is host:port.
+func (m *Mosquitto) Address() string { return "127.0.0.1:" + strconv.Itoa(m.port) }
+
+func (m *Mosquitto) start(path string) {
+	m.t.Helper()
+	m.cmd = exec.Command(path, "-c", m.conf)
+	if err := m.cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	Eventually(m.t, "mosquitto answers", func() bool {
+		c, err := net.Dial("tcp", m.Address())
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+// stop ends it as an operator would, so that it writes its persistent sessions down.
+func (m *Mosquitto) stop() {
+	if m.cmd == nil {
+		return
+	}
+	m.cmd.Process.Signal(os.Interrupt)
+	m.cmd.Wait()
+	m.cmd = nil
+}
+
+// Restart ends it and starts it again on the same port.
+func (m *Mosquitto) Restart() {
+	path := m.cmd.Path
+	m.stop()
+	m.start(path)
+}
+
+// Eventually waits until holds returns true, for a process that is not ours to synchronise with.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 20 s it is still not so that %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// RestartWith restarts it with other settings; the listener stays.
+func (m *Mosquitto) RestartWith(settings string) {
+	path := m.cmd.Path
+	m.stop()
+	text := fmt.Sprintf("listener %d 127.0.0.1\n%s", m.port, settings)
+	if err := os.WriteFile(m.conf, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	m.start(path)
+}
