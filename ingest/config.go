@@ -8,6 +8,7 @@ import (
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/ingest/mqtt"
 	"github.com/lamppost-city/lamppost/ingest/write"
+	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/spool"
 )
 
@@ -52,9 +53,9 @@ func DefaultConfig() Config {
 
 // Validate reports every fault, each with its key.
 func (c Config) Validate() error {
-	var faults []error
+	var all []error
 	fault := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+		all = append(all, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
 	}
 	if c.Dir == "" {
 		fault("dir", "must name a folder")
@@ -74,25 +75,7 @@ func (c Config) Validate() error {
 	if c.MaxReadingsPerMessage < 1 || c.MaxReadingsPerMessage > 60_000 {
 		fault("max_readings_per_message", "must be 1 to 60000, is %d", c.MaxReadingsPerMessage)
 	}
-	for section, err := range map[string]error{
-		"broker": c.Broker.Validate(), "spool": c.Spool.Validate(), "ledger": c.Ledger.Validate(), "writer": c.Writer.Validate(),
-	} {
-		faults = append(faults, prefix(section, err)...)
-	}
-	return errors.Join(faults...)
-}
-
-// prefix puts a section's name before each of its faults.
-func prefix(section string, err error) []error {
-	if err == nil {
-		return nil
-	}
-	var all []error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own shape is asked for
-		for _, fault := range joined.Unwrap() {
-			all = append(all, fmt.Errorf("%s.%w", section, fault))
-		}
-		return all
-	}
-	return []error{fmt.Errorf("%s.%w", section, err)}
+	all = append(all, faults.Prefix("broker", c.Broker.Validate()), faults.Prefix("spool", c.Spool.Validate()),
+		faults.Prefix("ledger", c.Ledger.Validate()), faults.Prefix("writer", c.Writer.Validate()))
+	return errors.Join(all...)
 }
