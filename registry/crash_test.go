@@ -53,7 +53,7 @@ func roundCSV(round int64) string {
 func TestKilledImportLeavesAllOrNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	var last int64
-	for kill := range 8 {
+	for kill := range 6 {
 		importAndKill(t, path, kill == 0)
 		r := openAt(t, path, testConfig())
 		now := r.Snapshot()

@@ -104,8 +104,8 @@ func TestExportThenImportChangesNothing(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		from := openAt(t, fmt.Sprintf("%s-%d-a.db", empty, n), testConfig())
-		into := openAt(t, fmt.Sprintf("%s-%d-b.db", empty, n), testConfig())
+		from := openAt(rt, newFile(rt, fmt.Sprintf("%s-%d-a.db", empty, n)), testConfig())
+		into := openAt(rt, newFile(rt, fmt.Sprintf("%s-%d-b.db", empty, n)), testConfig())
 		var districts, sites []string
 		put := func(done registry.Outcome, err error) {
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,16 @@ func testConfig() registry.Config {
 	return cfg
 }
 
-func openAt(t testing.TB, path string, cfg registry.Config) *registry.Registry {
+// tester is what testing.TB and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Cleanup(func())
+	Error(...any)
+	Fatal(...any)
+}
+
+func openAt(t tester, path string, cfg registry.Config) *registry.Registry {
 	t.Helper()
 	r, err := registry.OpenWith(t.Context(), path, cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -52,8 +62,38 @@ func openAt(t testing.TB, path string, cfg registry.Config) *registry.Registry {
 
 func open(t testing.TB) *registry.Registry {
 	t.Helper()
-	return openAt(t, filepath.Join(t.TempDir(), "registry.db"), testConfig())
+	return openAt(t, newFile(t, filepath.Join(t.TempDir(), "registry.db")), testConfig())
 }
+
+// newFile puts a registry without content at path, and returns path. Making one takes ten times as long as copying it.
+func newFile(t tester, path string) string {
+	t.Helper()
+	if err := os.WriteFile(path, emptyFile(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var emptyFile = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "lamppost-registry-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "registry.db")
+	r, err := registry.Open(context.Background(), path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		panic(err)
+	}
+	if err := r.Close(); err != nil { // moves the write-ahead log into the file
+		panic(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return content
+})
 
 // run starts r.Run and stops it at the end of the test.
 func run(t *testing.T, r *registry.Registry) {

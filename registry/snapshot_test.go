@@ -150,8 +150,8 @@ func TestSnapshotPatchedStepByStepEqualsOneReadAtOnce(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
-		writer, follower := openAt(t, path, testConfig()), openAt(t, path, testConfig())
+		path := newFile(rt, filepath.Join(dir, fmt.Sprintf("%d.db", n)))
+		writer, follower := openAt(rt, path, testConfig()), openAt(rt, path, testConfig())
 		pool := rapid.SliceOfNDistinct(slugs, 6, 6, rapid.ID).Draw(rt, "ids")
 		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
 			var err error
@@ -180,7 +180,7 @@ func TestSnapshotPatchedStepByStepEqualsOneReadAtOnce(t *testing.T) {
 		if _, _, err := follower.List(t.Context(), registry.Filter{}, registry.Page{}); err != nil { // several versions in one step
 			rt.Fatal(err)
 		}
-		want := viewOf(openAt(t, path, testConfig()).Snapshot())
+		want := viewOf(openAt(rt, path, testConfig()).Snapshot())
 		for name, r := range map[string]*registry.Registry{"writer": writer, "follower": follower} {
 			if diff := cmp.Diff(want, viewOf(r.Snapshot()), cmpopts.EquateEmpty()); diff != "" {
 				rt.Fatalf("%s:\n%s", name, diff)
