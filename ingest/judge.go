@@ -85,6 +85,9 @@ func (j *judge) add(d *mqtt.Delivery) {
 		return
 	}
 	j.from = telemetry.Origin{Received: d.Received}
+	if j.frame.Received == 0 {
+		j.frame.Received = d.Received
+	}
 	j.faults = j.faults[:0]
 	j.line = openLine{}
 	switch {

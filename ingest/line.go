@@ -49,6 +49,7 @@ type Line struct {
 	free    chan *unit
 
 	end     atomic.Pointer[spool.Position] // of the last frame that became durable
+	meter   meter
 	trouble atomic.Pointer[error]
 	ready   chan struct{}
 }
@@ -134,6 +135,7 @@ func (l *Line) Run(ctx context.Context) error {
 	var sources, stages, writers sync.WaitGroup
 	writers.Go(func() { _ = l.ledger.Run(writing) })
 	writers.Go(func() { l.writer.Run(writing) })
+	writers.Go(func() { l.meter.run(writing, l.ledger) })
 	stages.Go(func() { l.append(judging) })
 	stages.Go(func() { l.judge(judging, judge) })
 	for _, s := range l.sessions {

@@ -16,6 +16,7 @@ const version = 1
 // Append encodes f behind dst.
 func Append(dst []byte, f *Frame) []byte {
 	dst = append(dst, version)
+	dst = binary.AppendVarint(dst, int64(f.Received))
 	dst = binary.AppendUvarint(dst, uint64(len(f.Minutes)))
 	for i := range f.Minutes {
 		m := &f.Minutes[i]
@@ -110,6 +111,7 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 	if v := r.byte(); r.err == nil && v != version {
 		return fmt.Errorf("frame of version %d; this program reads version %d", v, version)
 	}
+	f.Received = telemetry.UnixMilli(r.varint())
 	for range r.count() {
 		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
 		for _, n := range []*int64{&m.Received, &m.Duplicate, &m.Late, &m.Stamped, &m.Accepted, &m.Reports, &m.Missing} {

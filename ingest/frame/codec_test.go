@@ -12,6 +12,7 @@ import (
 
 func example() *frame.Frame {
 	return &frame.Frame{
+		Received: 1_740_000_000_000,
 		Minutes: []frame.Minute{
 			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Counts: frame.Counts{
 				Received: 9, Duplicate: 1, Late: 2, Stamped: 3, Accepted: 8, Reports: 4, Missing: -5,

@@ -12,6 +12,8 @@ import "github.com/lamppost-city/lamppost/telemetry"
 
 // Frame is one batch. Whoever fills it owns it and may Reset and use it again.
 type Frame struct {
+	// Received is when the first of its messages arrived.
+	Received telemetry.UnixMilli
 	// Minutes are the ledger's sums, at most one for a sensor and minute.
 	Minutes []Minute
 	// Rejections are sums of refused readings by reason.
@@ -126,6 +128,7 @@ type Suspect struct {
 
 // Reset empties the frame and keeps its memory.
 func (f *Frame) Reset() {
+	f.Received = 0
 	f.Minutes = f.Minutes[:0]
 	f.Rejections = f.Rejections[:0]
 	f.Sequences = f.Sequences[:0]

@@ -106,6 +106,11 @@ func (l *Ledger) write(ctx context.Context, p *pending) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit the ledger: %w", err)
 	}
+	l.mu.Lock()
+	for _, t := range released {
+		l.city.Add(*t)
+	}
+	l.mu.Unlock()
 	l.metrics.quarantined.Add(float64(len(p.refused)))
 	l.metrics.dropped.Add(float64(dropped))
 	return nil

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -56,6 +58,7 @@ type Ledger struct {
 	mu      sync.Mutex
 	pending pending
 	durable spool.Position // on disk: see Durable
+	city    Totals         // of all time, with what is pending
 	flushed time.Time
 	failed  error // of the last flush
 
@@ -116,6 +119,9 @@ func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registere
 		settled, err = l.position(ctx, "settled")
 		l.pending = newPending(recorded, settled)
 		l.durable = earlier(recorded, settled)
+	}
+	if err == nil {
+		err = l.addHours(ctx, &l.city, allSensors, math.MinInt32, math.MaxInt32)
 	}
 	if err != nil {
 		_ = db.Close()
@@ -198,6 +204,7 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 	for i := range f.Minutes {
 		m := &f.Minutes[i]
 		p.at(m.Sensor, m.Minute).Counts.Add(m.Counts)
+		l.city.Counts.Add(m.Counts)
 		if m.Newest > p.newest[m.Sensor] {
 			p.newest[m.Sensor] = m.Newest
 		}
@@ -206,6 +213,8 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 		t := p.at(r.Sensor, r.Minute)
 		t.Received += r.N
 		t.reject(r.Reason, r.N)
+		l.city.Received += r.N
+		l.city.reject(r.Reason, r.N)
 		l.metrics.rejected.WithLabelValues(r.Reason.String()).Add(float64(r.N))
 	}
 	for _, s := range f.Sequences {
@@ -225,6 +234,15 @@ func (p *pending) add(r frame.Refused) {
 	r.Faults = append([]frame.Fault(nil), r.Faults...)
 	p.refused = append(p.refused, r)
 	p.bytes += int64(len(r.Payload))
+}
+
+// City sums up all sensors and all time, up to this moment, without looking at the disk.
+func (l *Ledger) City() Totals {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sum := l.city
+	sum.Rejected = maps.Clone(sum.Rejected)
+	return sum
 }
 
 // Correction is what writing a frame showed of its accepted readings of one sensor and minute.
@@ -247,15 +265,19 @@ func (l *Ledger) Settle(ctx context.Context, f *frame.Frame, corrections []Corre
 	for i := range f.Minutes {
 		if m := &f.Minutes[i]; m.Accepted != 0 {
 			p.at(m.Sensor, m.Minute).Written += m.Accepted
+			l.city.Written += m.Accepted
 		}
 	}
 	for _, c := range corrections {
-		t := p.at(c.Sensor, c.Minute)
-		t.Written -= c.Duplicate + c.Refused
-		t.Accepted -= c.Duplicate + c.Refused
-		t.Duplicate += c.Duplicate
+		for _, t := range []*Totals{p.at(c.Sensor, c.Minute), &l.city} {
+			t.Written -= c.Duplicate + c.Refused
+			t.Accepted -= c.Duplicate + c.Refused
+			t.Duplicate += c.Duplicate
+			if c.Refused != 0 {
+				t.reject(telemetry.ReasonStore, c.Refused)
+			}
+		}
 		if c.Refused != 0 {
-			t.reject(telemetry.ReasonStore, c.Refused)
 			l.metrics.rejected.WithLabelValues(telemetry.ReasonStore.String()).Add(float64(c.Refused))
 		}
 	}

@@ -41,6 +41,7 @@ type Writer struct {
 	log     *slog.Logger
 	metrics *metrics
 	trouble atomic.Pointer[error]
+	delays  delays
 
 	after   spool.Position // frames up to here are settled since before this process
 	settled atomic.Pointer[spool.Position]
@@ -273,6 +274,9 @@ func (w *Writer) settle(ctx context.Context) {
 				return
 			}
 			w.settled.Store(&p.end)
+			if p.frame.Received > 0 {
+				w.delays.add(time.Since(p.frame.Received.Time()))
+			}
 		}
 		w.metrics.lines.Add(float64(j.lines))
 		w.free <- j
