@@ -14,7 +14,7 @@ type Config struct {
 	WatchInterval time.Duration `mapstructure:"watch_interval"`
 	// Readers is how many connections to the file may read at once. There is always one more, that writes.
 	Readers int `mapstructure:"readers"`
-	// MaxSensors bounds the registry, and with it the memory of a Snapshot (about 400 bytes a sensor). A change that
+	// MaxSensors bounds the registry, and with it the memory of a Snapshot (about 300 bytes a sensor). A change that
 	// would pass it is refused.
 	MaxSensors int `mapstructure:"max_sensors"`
 	// MaxImportBytes is the size of the largest CSV file that Import reads. A larger one is refused.
@@ -23,7 +23,7 @@ type Config struct {
 	MaxImportErrors int `mapstructure:"max_import_errors"`
 	// MaxPlanBytes is the size of the largest street plan. A larger one is refused.
 	MaxPlanBytes int64 `mapstructure:"max_plan_bytes"`
-	// PasswordCost is bcrypt's cost: each step doubles the time that checking a password takes (about 50 ms at 10).
+	// PasswordCost is bcrypt's cost: each step doubles the time that checking a password takes (tens of milliseconds at 10).
 	PasswordCost int `mapstructure:"password_cost"`
 	// PasswordChecks is how many passwords are checked at the same time; further logins wait their turn, so that a
 	// storm of them leaves processors to the readings.

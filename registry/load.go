@@ -10,8 +10,8 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// patchLimit is how many changed things are read one by one; beyond it reading all is faster (about 8 µs against 3 µs a
-// sensor).
+// patchLimit is how many changed things are read one by one. To look one up costs as much as to read some fifteen in a
+// row, so that beyond it reading all is as fast in a town, and in a city of 100,000 sensors no patch takes longer than that.
 const patchLimit = 500
 
 // emptySnapshot is before every version, so that the first look finds it out of date.

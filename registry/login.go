@@ -36,7 +36,7 @@ func (r *Registry) Verify(user, password string) (Grant, bool) {
 	return Grant{Publisher: p.ID, All: p.MayPublishAll}, true
 }
 
-// logins checks passwords, and remembers those that were right: bcrypt takes 50 ms of a processor, and a broker that
+// logins checks passwords, and remembers those that were right: bcrypt takes tens of milliseconds of a processor, and a broker that
 // restarts sees thousands of logins at once.
 type logins struct {
 	// key makes the sums of this process useless elsewhere.
