@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// certificateCheck is how often a handshake looks whether the certificate's file has changed.
-const certificateCheck = time.Minute
-
 // certificate is a pair of PEM files that may be renewed while it is in use.
 type certificate struct {
 	certFile, keyFile string
@@ -20,25 +17,14 @@ type certificate struct {
 	mu      sync.Mutex
 	pair    *tls.Certificate
 	changed time.Time // modification time of certFile when pair was read
-	checked time.Time
+	warned  time.Time // modification time of a certFile that could not be read
 }
 
 // load reads the files for the first time.
 func (c *certificate) load() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.read(time.Now())
-}
-
-// read replaces the pair; the caller holds the lock.
-func (c *certificate) read(now time.Time) error {
-	c.checked = now
 	stat, err := os.Stat(c.certFile)
 	if err != nil {
 		return fmt.Errorf("read tls certificate: %w", err)
-	}
-	if c.pair != nil && stat.ModTime().Equal(c.changed) {
-		return nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
@@ -48,15 +34,21 @@ func (c *certificate) read(now time.Time) error {
 	return nil
 }
 
-// get serves tls.Config.GetCertificate. Where a renewed file cannot be read the old certificate stays in use, and the
-// next check tries again.
+// get serves tls.Config.GetCertificate. Asking for the file's time costs little beside a handshake. Where a renewed file
+// cannot be read, for instance because its key is still the old one, the old pair stays in use and the next handshake
+// tries again.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.checked) >= certificateCheck {
-		if err := c.read(now); err != nil {
-			c.log.Warn("keep the old tls certificate", "error", err)
-		}
+	stat, err := os.Stat(c.certFile)
+	if err != nil || stat.ModTime().Equal(c.changed) {
+		return c.pair, nil //nolint:nilerr // as above
+	}
+	if err := c.load(); err == nil {
+		c.log.Info("tls certificate renewed", "file", c.certFile)
+	} else if !stat.ModTime().Equal(c.warned) {
+		c.warned = stat.ModTime()
+		c.log.Warn("tls certificate cannot be renewed, the old one stays in use", "error", err)
 	}
 	return c.pair, nil
 }

@@ -17,6 +17,9 @@ import (
 // maxEcho is how many bytes of a wrong value a problem document repeats.
 const maxEcho = 200
 
+// maxFaults is how many faults of a request a problem document lists.
+const maxFaults = 20
+
 // revalidate is the Cache-Control of an answer with an ETag.
 const revalidate = "private, no-cache"
 
@@ -58,7 +61,9 @@ func tidyProblem(_ huma.Context, _ string, v any) (any, error) {
 	if p.Detail == validationFailed && len(p.Errors) > 0 {
 		p.Detail = wordFault(p.Errors[0])
 	}
+	p.Errors = p.Errors[:min(len(p.Errors), maxFaults)]
 	for _, e := range p.Errors {
+		e.Location = cut(e.Location)
 		e.Message = cut(e.Message)
 		if text, ok := e.Value.(string); ok {
 			e.Value = cut(text)
