@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -45,8 +46,7 @@ func appendPlain(dst []byte, m *telemetry.Message) []byte {
 	}
 	dst = dst[:len(dst)-1]
 	if objects > 1 {
-		dst = append(append(dst[:open], '['), append([]byte(nil), dst[open:]...)...)
-		dst = append(dst, ']')
+		dst = append(slices.Insert(dst, open, '['), ']')
 	}
 	return dst
 }
