@@ -161,8 +161,9 @@ type Subscription interface {
 	Close()
 }
 
-// Audit compares ledger and store over the range from <= t < to.
+// Audit compares ledger and store over the range from <= t < to, rounded outwards to whole hours.
 type Audit interface {
+	// Audit's zero from is the ledger's beginning, its zero to everything that came so far.
 	Audit(ctx context.Context, from, to time.Time) (AuditReport, error)
 }
 

@@ -134,6 +134,9 @@ func writeJSON(w io.Writer, v any) error {
 // Time is an instant as the API shows it: RFC 3339 in UTC with milliseconds.
 type Time telemetry.UnixMilli
 
+// TimeOf cuts t to milliseconds.
+func TimeOf(t time.Time) Time { return Time(telemetry.MilliOf(t)) }
+
 // MarshalJSON implements json.Marshaler.
 func (t Time) MarshalJSON() ([]byte, error) {
 	dst := append(make([]byte, 0, len(timeFormat)+2), '"')
@@ -146,7 +149,7 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &at); err != nil {
 		return err
 	}
-	*t = Time(telemetry.MilliOf(at))
+	*t = TimeOf(at)
 	return nil
 }
 

@@ -408,6 +408,42 @@ func TestLedger(t *testing.T) {
 	s.get("/api/v1/ledger?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z").problem(http.StatusUnprocessableEntity, "query.from")
 }
 
+func TestLedgerRangesAreWholeMinutesThatLeaveNothingOut(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	now := time.Now()
+	for _, c := range []struct {
+		path          string
+		from, to      time.Duration // from now; to is the earliest that is right
+		spanAtMost    time.Duration
+		fromTheOutset bool
+	}{
+		{path: "/api/v1/ledger", fromTheOutset: true, to: 5 * time.Minute},
+		{path: "/api/v1/ledger?to=now", fromTheOutset: true},
+		{path: "/api/v1/ledger?from=-1h", from: -time.Hour, to: 5 * time.Minute},
+		{path: "/api/v1/ledger?from=-1h&to=-30m", from: -time.Hour, to: -30 * time.Minute},
+		{path: "/api/v1/ledger/sensors/air-1", from: -24 * time.Hour, to: 5 * time.Minute},
+		{path: "/api/v1/ledger/sensors/air-1?from=-1h&to=now", from: -time.Hour},
+		{path: "/api/v1/ledger/sensors/air-1?from=-7d", from: -7*24*time.Hour + 2*time.Hour, to: 5 * time.Minute, spanAtMost: ledger.MaxMinutes * time.Minute},
+		{path: "/api/v1/ledger/sensors/air-1?from=-7d&to=now", from: -7*24*time.Hour + 2*time.Minute, spanAtMost: ledger.MaxMinutes * time.Minute},
+	} {
+		s.get(c.path).want(http.StatusOK)
+		from, to := s.ledger.from, s.ledger.to
+		if from.Truncate(time.Minute) != from || to.Truncate(time.Minute) != to {
+			t.Errorf("%s asks from %v to %v", c.path, from, to)
+		}
+		if c.fromTheOutset && from.Unix() != 0 || !c.fromTheOutset && from.After(now.Add(c.from+time.Second)) {
+			t.Errorf("%s asks from %v", c.path, from)
+		}
+		if to.Before(now.Add(c.to)) {
+			t.Errorf("%s asks to %v", c.path, to)
+		}
+		if c.spanAtMost > 0 && to.Sub(from) > c.spanAtMost {
+			t.Errorf("%s asks for %v", c.path, to.Sub(from))
+		}
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	s := start(t, nil)
 	s.ledger.messages = []ledger.Message{{ID: 9, Refused: frame.Refused{
@@ -461,6 +497,10 @@ func TestAuditAndPipeline(t *testing.T) {
 	want.From, want.To = 1000, 2000
 	if diff := cmp.Diff(want, decode[api.AuditReport](s.get("/api/v1/audit?from=1000&to=2000"))); diff != "" {
 		t.Errorf("audit (-want +got):\n%s", diff)
+	}
+	decode[api.AuditReport](s.get("/api/v1/audit"))
+	if !s.audit.from.IsZero() || !s.audit.to.IsZero() {
+		t.Errorf("without parameters it compares from %v to %v", s.audit.from, s.audit.to)
 	}
 	got := decode[api.PipelineState](s.get("/api/v1/pipeline"))
 	if got.ReceivedPerS != 12.5 || len(got.Parts) != 2 || got.Parts[1].Message != "away" {

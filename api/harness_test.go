@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -55,18 +56,24 @@ type fakeLedger struct {
 	minutes  []ledger.Minute
 	messages []ledger.Message
 	asked    ledger.QuarantineFilter
+	from, to time.Time
 	err      error
 }
 
-func (f *fakeLedger) Totals(context.Context, time.Time, time.Time) (ledger.Totals, error) {
+func (f *fakeLedger) Totals(_ context.Context, from, to time.Time) (ledger.Totals, error) {
+	f.from, f.to = from, to
 	return f.totals, f.err
 }
 
-func (f *fakeLedger) SensorTotals(context.Context, telemetry.SensorID, time.Time, time.Time) (ledger.Totals, error) {
+func (f *fakeLedger) SensorTotals(_ context.Context, _ telemetry.SensorID, from, to time.Time) (ledger.Totals, error) {
+	f.from, f.to = from, to
 	return f.totals, f.err
 }
 
-func (f *fakeLedger) Minutes(context.Context, telemetry.SensorID, time.Time, time.Time) ([]ledger.Minute, error) {
+func (f *fakeLedger) Minutes(_ context.Context, _ telemetry.SensorID, from, to time.Time) ([]ledger.Minute, error) {
+	if from != f.from || to != f.to {
+		return nil, errors.New("minutes are asked over another range than totals")
+	}
 	return f.minutes, f.err
 }
 
@@ -106,9 +113,13 @@ func (f *fakeReplay) Replay(_ context.Context, reason telemetry.Reason, ids []in
 	return api.ReplayResult{Replayed: 2, StillRefused: 1}, nil
 }
 
-type fakeAudit struct{ report api.AuditReport }
+type fakeAudit struct {
+	report   api.AuditReport
+	from, to time.Time
+}
 
 func (f *fakeAudit) Audit(_ context.Context, from, to time.Time) (api.AuditReport, error) {
+	f.from, f.to = from, to
 	report := f.report
 	report.From, report.To = api.Time(telemetry.MilliOf(from)), api.Time(telemetry.MilliOf(to))
 	return report, nil

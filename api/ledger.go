@@ -38,9 +38,13 @@ type LedgerMinute struct {
 	Missing   int64            `json:"missing,omitempty"`
 }
 
+// ledgerAhead is how far beyond now a ledger reaches where the request does not say: clocks of sensors may be a little
+// fast, and their readings are to be counted as well.
+const ledgerAhead = time.Hour
+
 type rangeInput struct {
-	From string `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the beginning." example:"-24h"`
-	To   string `query:"to" maxLength:"40" doc:"End, excluded; now without it." example:"now"`
+	From string `query:"from" maxLength:"40" doc:"Begin: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the beginning." example:"-24h"`
+	To   string `query:"to" maxLength:"40" doc:"End; without it, everything." example:"now"`
 }
 
 type ledgerOutput struct {
@@ -48,11 +52,11 @@ type ledgerOutput struct {
 }
 
 func (s *Server) getLedger(ctx context.Context, in *rangeInput) (*ledgerOutput, error) {
-	from, to, err := parseRange(in.From, in.To, 0, time.Now())
+	from, to, err := ledgerRange(in.From, in.To, 0, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	totals, err := s.deps.Ledger.Totals(ctx, from.Time(), to.Time())
+	totals, err := s.deps.Ledger.Totals(ctx, from, to)
 	if err != nil {
 		return nil, s.fault(ctx, "sum up the ledger", err)
 	}
@@ -61,8 +65,8 @@ func (s *Server) getLedger(ctx context.Context, in *rangeInput) (*ledgerOutput, 
 
 type ledgerSensorInput struct {
 	ID   string `path:"id" maxLength:"63" doc:"The sensor's id."`
-	From string `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
-	To   string `query:"to" maxLength:"40" doc:"End, excluded; now without it. At most 7 days after from." example:"now"`
+	From string `query:"from" maxLength:"40" doc:"Begin: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
+	To   string `query:"to" maxLength:"40" doc:"End, at most 7 days after from; now without it." example:"now"`
 }
 
 // LedgerOfSensor is what came from one sensor, summed up and by minute.
@@ -80,21 +84,21 @@ func (s *Server) getLedgerOfSensor(ctx context.Context, in *ledgerSensorInput) (
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := parseRange(in.From, in.To, defaultMinutes, time.Now())
+	from, to, err := ledgerRange(in.From, in.To, defaultMinutes, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	if to-from > ledger.MaxMinutes*telemetry.UnixMilli(time.Minute/time.Millisecond) {
+	if to.Sub(from) > ledger.MaxMinutes*time.Minute {
 		return nil, badQuery("from", in.From, "from and to are more than %d days apart; ask for less at a time", ledger.MaxMinutes/(24*60))
 	}
 	if _, ok := s.deps.Registry.Snapshot().Sensor(id); !ok {
 		return nil, noSensor(id)
 	}
-	totals, err := s.deps.Ledger.SensorTotals(ctx, id, from.Time(), to.Time())
+	totals, err := s.deps.Ledger.SensorTotals(ctx, id, from, to)
 	if err != nil {
 		return nil, s.fault(ctx, "sum up the ledger", err)
 	}
-	minutes, err := s.deps.Ledger.Minutes(ctx, id, from.Time(), to.Time())
+	minutes, err := s.deps.Ledger.Minutes(ctx, id, from, to)
 	if err != nil {
 		return nil, s.fault(ctx, "read the ledger", err)
 	}
@@ -103,6 +107,24 @@ func (s *Server) getLedgerOfSensor(ctx context.Context, in *ledgerSensorInput) (
 		body.Minutes[i] = ledgerMinute(&minutes[i])
 	}
 	return &ledgerSensorOutput{Body: body}, nil
+}
+
+// ledgerRange is parseRange in whole minutes, rounded outwards as far as what a sensor's ledger may span allows. An empty
+// to reaches ledgerAhead beyond now.
+func ledgerRange(fromText, toText string, back time.Duration, now time.Time) (from, to time.Time, err error) {
+	first, end, err := parseRange(fromText, toText, back, now)
+	if err != nil {
+		return from, to, err
+	}
+	asked := end.Time().Sub(first.Time())
+	from, to = first.Time().Truncate(time.Minute), end.Time().Add(time.Minute-1).Truncate(time.Minute)
+	if toText == "" {
+		to = to.Add(ledgerAhead)
+	}
+	if longest := ledger.MaxMinutes * time.Minute; asked <= longest && to.Sub(from) > longest && back > 0 {
+		from = to.Add(-longest)
+	}
+	return from, to, nil
 }
 
 func ledgerCounts(t ledger.Totals) LedgerCounts {

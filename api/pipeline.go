@@ -64,10 +64,10 @@ type AuditReport struct {
 	Readings    int64             `json:"readings" doc:"Readings that the ledger holds as written."`
 	Rows        int64             `json:"rows" doc:"Values that the store holds."`
 	Waiting     int64             `json:"waiting" doc:"Accepted readings that are still on their way."`
-	Differences []AuditDifference `json:"differences" doc:"Where the two differ, at most 1000."`
+	Differences []AuditDifference `json:"differences" doc:"Minutes of sensors where the two differ, at most 1000."`
 }
 
-// AuditDifference is a sensor and a minute, or hour, where ledger and store differ.
+// AuditDifference is a minute of a sensor in which ledger and store differ.
 type AuditDifference struct {
 	Sensor string `json:"sensor"`
 	Time   Time   `json:"time"`
@@ -75,14 +75,26 @@ type AuditDifference struct {
 	Store  int64  `json:"store"`
 }
 
+type auditInput struct {
+	From string `query:"from" maxLength:"40" doc:"Begin, rounded down to an hour: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the ledger's beginning." example:"-24h"`
+	To   string `query:"to" maxLength:"40" doc:"End, rounded up to an hour; without it, everything." example:"now"`
+}
+
 type auditOutput struct {
 	Body AuditReport
 }
 
-func (s *Server) getAudit(ctx context.Context, in *rangeInput) (*auditOutput, error) {
-	from, to, err := parseRange(in.From, in.To, 0, time.Now())
+func (s *Server) getAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	first, end, err := parseRange(in.From, in.To, 0, time.Now())
 	if err != nil {
 		return nil, err
+	}
+	var from, to time.Time
+	if in.From != "" {
+		from = first.Time()
+	}
+	if in.To != "" {
+		to = end.Time()
 	}
 	done, err := s.begin(ctx, s.queries)
 	if err != nil {
@@ -91,7 +103,7 @@ func (s *Server) getAudit(ctx context.Context, in *rangeInput) (*auditOutput, er
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AuditTimeout)
 	defer cancel()
-	report, err := s.deps.Audit.Audit(ctx, from.Time(), to.Time())
+	report, err := s.deps.Audit.Audit(ctx, from, to)
 	if err != nil {
 		return nil, s.storeFault(ctx, "compare ledger and store", err)
 	}
