@@ -25,10 +25,10 @@ type process struct {
 	addr, user, password string
 }
 
-func spawn(t *testing.T, dir string) *process {
+func spawn(t testing.TB, dir string, env ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), childDir+"="+dir)
+	p.cmd.Env = append(append(os.Environ(), childDir+"="+dir), env...)
 	if testing.Verbose() {
 		p.cmd.Stderr = os.Stderr
 	}
@@ -65,7 +65,8 @@ type sender struct {
 
 // run publishes until the connection ends.
 func (s *sender) run(addr string) {
-	c := mqtt.NewClient(options(addr, "cam", "", ""))
+	// A Publish that paho has begun when the connection ends waits for the write timeout.
+	c := mqtt.NewClient(options(addr, "cam", "", "").SetWriteTimeout(time.Second))
 	if token := c.Connect(); !token.WaitTimeout(wait) || token.Error() != nil {
 		return
 	}
@@ -101,6 +102,7 @@ func (s *sender) count() int {
 }
 
 func TestSIGKILLLosesNoAcknowledgedMessage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := &sender{acked: map[string]bool{}}
 	in := newInbox()
@@ -218,6 +220,7 @@ func files(t *testing.T, dir, pattern string) []string {
 }
 
 func TestDamagedFolderIsRefusedAndNotReplacedByAnEmptyOne(t *testing.T) {
+	t.Parallel()
 	cut := func(d []byte) []byte { return d[:len(d)/2] }
 	flip := func(d []byte) []byte { d[len(d)/2] ^= 1; return d }
 	for _, c := range []struct {

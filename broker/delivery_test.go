@@ -81,6 +81,7 @@ func TestUnacknowledgedMessagesComeAgainWhileConnected(t *testing.T) {
 }
 
 func TestSubscriberThatHoldsItsBreathKeepsItsConnection(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	cfg.MaxAckPending = 100
 	r := start(t, cfg, nil)

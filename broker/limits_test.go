@@ -33,6 +33,7 @@ func fill(t *testing.T, r *running, id string, payload []byte) int {
 }
 
 func TestFullStoreWithholdsPUBACKAndGoesOnWhenDrained(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	cfg.MaxStoreBytes = 2 << 20
 	r := start(t, cfg, nil)
@@ -76,6 +77,7 @@ func TestNearlyFullDiskKeepsPublishersWaitingAndLetsIngestWork(t *testing.T) {
 }
 
 func TestLimitsAreHeld(t *testing.T) {
+	t.Parallel()
 	t.Run("connections", func(t *testing.T) {
 		cfg := config(t)
 		cfg.MaxConnections = 3

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -24,7 +25,9 @@ func newNoise(log *slog.Logger) *noise {
 	return &noise{log: log, limit: rate.NewLimiter(rate.Every(2*time.Second), 10)}
 }
 
-func (n *noise) warn(msg string, args ...any) {
+func (n *noise) warn(msg string, args ...any) { n.write(slog.LevelWarn, msg, args...) }
+
+func (n *noise) write(level slog.Level, msg string, args ...any) {
 	if !n.limit.Allow() {
 		n.dropped.Add(1)
 		return
@@ -32,7 +35,7 @@ func (n *noise) warn(msg string, args ...any) {
 	if left := n.dropped.Swap(0); left > 0 {
 		args = append(args, "left_out", left)
 	}
-	n.log.Warn(msg, args...)
+	n.log.Log(context.Background(), level, msg, args...)
 }
 
 // natsLog turns nats-server's log into ours. It is also the only place where nats-server tells what it refused, so it
@@ -111,11 +114,7 @@ func (l *natsLog) line(level slog.Level, line string) {
 	if strings.Contains(strings.ToLower(line), "critical write error") {
 		l.broken()
 	}
-	if level == slog.LevelError {
-		l.log.Error("nats error", "text", line)
-		return
-	}
-	l.noise.warn("nats warning", "text", line)
+	l.noise.write(level, "nats-server complains", "text", clipLine(line))
 }
 
 // client handles a line that a client's doing caused.
@@ -127,7 +126,7 @@ func (l *natsLog) client(line string) {
 		return // it waited at the gate
 	}
 	if strings.Contains(line, "Replacing old client") || strings.Contains(line, "Took too long") {
-		l.noise.warn("nats warning", "text", clipLine(line))
+		l.noise.warn("nats-server complains", "text", clipLine(line))
 		return
 	}
 	reason := refusedProtocol

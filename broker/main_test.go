@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,10 @@ import (
 	"github.com/lamppost-city/lamppost/broker"
 )
 
-const childDir = "LAMPPOST_TEST_BROKER_DIR"
+const (
+	childDir  = "LAMPPOST_TEST_BROKER_DIR"
+	childSync = "LAMPPOST_TEST_BROKER_SYNC"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
@@ -31,6 +35,7 @@ func child(dir string) error {
 	cfg := broker.DefaultConfig()
 	cfg.Listen, cfg.Dir = "127.0.0.1:0", dir
 	cfg.Subscribers = []broker.Subscriber{{ClientID: "ingest", Filters: []string{"city/+/readings"}}}
+	cfg.Sync = cmp.Or(os.Getenv(childSync), cfg.Sync)
 	b, err := broker.New(cfg, nil, nil, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
