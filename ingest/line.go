@@ -52,6 +52,7 @@ type Line struct {
 	meter   meter
 	trouble atomic.Pointer[error]
 	ready   chan struct{}
+	opened  chan struct{}
 }
 
 // unit is a frame on its way from judge to append, with the messages that wait for it.
@@ -76,7 +77,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Line, error) {
 	l := &Line{
 		cfg: cfg, deps: deps, log: deps.Log,
 		batches: make(chan *mqtt.Batch, 16), again: make(chan *retry), units: make(chan *unit, unitsInFlight), free: make(chan *unit, unitsInFlight),
-		ready: make(chan struct{}),
+		ready: make(chan struct{}), opened: make(chan struct{}),
 	}
 	for range unitsInFlight {
 		l.free <- new(unit)
@@ -116,8 +117,11 @@ func (l *Line) Close() error { return errors.Join(l.ledger.Close(), l.spool.Clos
 // Ledger is the account that the line keeps.
 func (l *Line) Ledger() *ledger.Ledger { return l.ledger }
 
-// Ready is closed once the line takes messages.
+// Ready is closed once every connection to the broker takes messages.
 func (l *Line) Ready() <-chan struct{} { return l.ready }
+
+// Opened is closed once Run has gone on where the process before ended, whether the broker is there or not.
+func (l *Line) Opened() <-chan struct{} { return l.opened }
 
 // Run carries messages until ctx ends; then it takes no more, makes durable and acknowledges what it has taken, and
 // gives the writer a moment to empty the spool.
@@ -126,6 +130,7 @@ func (l *Line) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	close(l.opened)
 	// Each stage outlives the one before it: what a stage has handed on is finished by the next.
 	judging, stopJudging := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJudging()

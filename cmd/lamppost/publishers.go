@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lamppost-city/lamppost/registry"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+func publishersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "publishers", Short: "Give publishers passwords for the embedded broker", Args: cobra.NoArgs,
+		Long: "As long as no publisher has a password anybody on this machine may publish, and nobody from elsewhere can connect.\n" +
+			"From the first password on every session needs one.",
+	}
+	add := &cobra.Command{Use: "add PUBLISHER", Short: "Make a new password and print it, once", Args: cobra.ExactArgs(1)}
+	everything := add.Flags().Bool("all", false, "let it publish in every publisher's name: gateways, simulators")
+	add.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+		password, err := r.NewPassword(cmd.Context(), commandActor, registry.Publisher{ID: telemetry.SensorID(args[0]), MayPublishAll: *everything})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), password.Reveal())
+		return err
+	})
+	list := &cobra.Command{Use: "list", Short: "List publishers that have a password", Args: cobra.NoArgs}
+	list.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+		all, err := r.ListPublishers(cmd.Context())
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "publisher\tmay publish for\tsince")
+		for _, p := range all {
+			may := string(p.ID)
+			if p.MayPublishAll {
+				may = "everybody"
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", p.ID, may, p.CreatedAt.Format(time.RFC3339))
+		}
+		return w.Flush()
+	})
+	remove := &cobra.Command{Use: "remove PUBLISHER", Short: "Take a publisher's password away", Args: cobra.ExactArgs(1)}
+	remove.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+		return r.RemovePublisher(cmd.Context(), commandActor, telemetry.SensorID(args[0]))
+	})
+	for _, sub := range []*cobra.Command{add, list, remove} {
+		addConfigFlags(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}

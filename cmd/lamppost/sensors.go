@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lamppost-city/lamppost/registry"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// commandActor is who changes the registry from the command line.
+const commandActor registry.Actor = "command line"
+
+// withRegistry runs a command on the registry of --data. It works beside a running process, which notices changes
+// within a second.
+func withRegistry(run func(cmd *cobra.Command, args []string, r *registry.Registry) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		cfg, _, err := loadConfig(cmd)
+		if err != nil {
+			return err
+		}
+		r, err := openRegistry(cmd.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		return run(cmd, args, r)
+	}
+}
+
+func sensorsCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "sensors", Short: "List, show, import and export the registered sensors", Args: cobra.NoArgs}
+	for _, sub := range []*cobra.Command{listSensors(), showSensor(), importSensors(), exportSensors()} {
+		addConfigFlags(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// filterFlags lets a command choose sensors.
+func filterFlags(cmd *cobra.Command) func() (registry.Filter, error) {
+	q := cmd.Flags().String("q", "", "only sensors whose id, title or site has these `words`")
+	district := cmd.Flags().String("district", "", "only sensors in this `district`")
+	domain := cmd.Flags().String("domain", "", "only sensors of this `domain`: traffic, energy or safety")
+	return func() (registry.Filter, error) {
+		f := registry.Filter{Q: *q, District: *district}
+		if *domain != "" {
+			known, ok := telemetry.ParseDomain(*domain)
+			if !ok {
+				return f, fmt.Errorf("--domain must be traffic, energy or safety, is %q", *domain)
+			}
+			f.Domain = known
+		}
+		return f, nil
+	}
+}
+
+func listSensors() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List sensors", Args: cobra.NoArgs}
+	filter := filterFlags(cmd)
+	cmd.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+		f, err := filter()
+		if err != nil {
+			return err
+		}
+		found := r.Snapshot().Select(f)
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "sensor\tsite\tcadence\tquantities\ttitle")
+		for _, s := range found {
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Site, s.Cadence, strings.Join(s.Quantities, " "), s.Title)
+		}
+		if len(found) == 0 {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "no sensors; register some with: lamppost sensors import FILE.csv")
+		}
+		return w.Flush()
+	})
+	return cmd
+}
+
+func showSensor() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SENSOR", Short: "Show one sensor as JSON", Args: cobra.ExactArgs(1),
+		RunE: withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+			s, err := r.GetSensor(cmd.Context(), telemetry.SensorID(args[0]))
+			if err != nil {
+				return err
+			}
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(map[string]any{
+				"id": s.ID, "title": s.Title, "site": s.Site, "publisher": s.Publisher, "cadence_s": s.Cadence.Seconds(), "quantities": s.Quantities,
+				"created": s.CreatedAt.Format(time.RFC3339), "updated": s.UpdatedAt.Format(time.RFC3339),
+			})
+		}),
+	}
+}
+
+func importSensors() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "import FILE.csv", Short: "Register the sensors of a CSV file, all or none", Args: cobra.ExactArgs(1),
+		Long: "Register the sensors of a CSV file (- is standard input) with the columns\n" +
+			"sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities; quantities are separated by spaces.\n" +
+			"If any row is wrong nothing is changed, and every fault is listed with its row and column.",
+	}
+	dryRun := cmd.Flags().Bool("dry-run", false, "only say what would be done")
+	cmd.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+		var in io.Reader = cmd.InOrStdin()
+		if args[0] != "-" {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { _ = f.Close() }()
+			in = f
+		}
+		report, err := r.Import(cmd.Context(), in, registry.ImportOptions{By: commandActor, DryRun: *dryRun})
+		if err != nil && !errors.Is(err, registry.ErrImport) {
+			return err
+		}
+		return printImport(cmd.OutOrStdout(), report)
+	})
+	return cmd
+}
+
+func printImport(w io.Writer, r registry.ImportReport) error {
+	if len(r.Errors) == 0 {
+		verb := "imported"
+		if r.DryRun {
+			verb = "would import"
+		}
+		_, err := fmt.Fprintf(w, "%s %d rows: %d created, %d updated, %d unchanged\n", verb, r.Rows, r.Created, r.Updated, r.Unchanged)
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "row\tcolumn\tfault")
+	for _, e := range r.Errors {
+		_, _ = fmt.Fprintf(table, "%d\t%s\t%s\n", e.Row, e.Column, e.Message)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "nothing was changed: %d faults\n", len(r.Errors))
+	return errSaid
+}
+
+func exportSensors() *cobra.Command {
+	cmd := &cobra.Command{Use: "export", Short: "Write the sensors as CSV to standard output", Args: cobra.NoArgs}
+	filter := filterFlags(cmd)
+	cmd.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+		f, err := filter()
+		if err != nil {
+			return err
+		}
+		return r.Export(cmd.Context(), cmd.OutOrStdout(), f)
+	})
+	return cmd
+}
