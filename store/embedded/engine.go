@@ -196,13 +196,24 @@ func prepare(m *meta.Client, keep time.Duration, pass secret.String) error {
 			return fmt.Errorf("change the store's retention from %s to %s: %w", existing.Duration, keep, err)
 		}
 	}
-	if _, err := m.CreateUser(user, pass.Reveal(), true); errors.Is(err, meta.ErrUserExists) {
-		// The password's file was removed, and a new one made.
-		if err := m.UpdateUser(user, pass.Reveal()); err != nil {
-			return fmt.Errorf("change the store's password: %w", err)
+	return prepareUser(m, pass)
+}
+
+// prepareUser makes pass the password of the one user. A password that fits already is remembered by the engine, so that
+// the first request need not wait for it to be checked.
+func prepareUser(m *meta.Client, pass secret.String) error {
+	if _, err := m.User(user); errors.Is(err, meta.ErrUserNotFound) {
+		if _, err := m.CreateUser(user, pass.Reveal(), true); err != nil {
+			return fmt.Errorf("create the store's user: %w", err)
 		}
-	} else if err != nil {
-		return fmt.Errorf("create the store's user: %w", err)
+		return nil
+	}
+	if _, err := m.Authenticate(user, pass.Reveal()); err == nil {
+		return nil
+	}
+	// The password's file was removed, and a new one made.
+	if err := m.UpdateUser(user, pass.Reveal()); err != nil {
+		return fmt.Errorf("change the store's password: %w", err)
 	}
 	return nil
 }

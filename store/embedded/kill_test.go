@@ -99,7 +99,7 @@ func TestWhatWasAnsweredSurvivesAKill(t *testing.T) {
 				continue
 			}
 			batches[fmt.Sprintf("loop-%d-%d", began, writer)] = batch + 1
-			if n == 60+70*round {
+			if n == 40+30*round {
 				_ = child.Process.Kill()
 			}
 		}
