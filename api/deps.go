@@ -130,7 +130,6 @@ type Figures func(now time.Time, maxAge time.Duration) []query.Figure
 // Ledger accounts for readings. *ledger.Ledger is one.
 type Ledger interface {
 	Totals(ctx context.Context, from, to time.Time) (ledger.Totals, error)
-	SensorTotals(ctx context.Context, sensor telemetry.SensorID, from, to time.Time) (ledger.Totals, error)
 	// Minutes covers at most ledger.MaxMinutes, and hands the slice over.
 	Minutes(ctx context.Context, sensor telemetry.SensorID, from, to time.Time) ([]ledger.Minute, error)
 }

@@ -390,17 +390,21 @@ func TestLedger(t *testing.T) {
 		Counts: frame.Counts{Received: 10, Duplicate: 1, Late: 2, Stamped: 3, Accepted: 7, Missing: 4}, Written: 5,
 		Rejected: map[telemetry.Reason]int64{telemetry.ReasonRange: 2},
 	}
-	s.ledger.minutes = []ledger.Minute{{Time: time.UnixMilli(1772366400000), Totals: ledger.Totals{Counts: frame.Counts{Received: 2, Accepted: 2}, Written: 2}}}
+	s.ledger.minutes = []ledger.Minute{
+		{Time: time.UnixMilli(1772366400000), Totals: ledger.Totals{Counts: frame.Counts{Received: 2, Accepted: 2}, Written: 1}},
+		{Time: time.UnixMilli(1772366460000), Totals: ledger.Totals{Counts: frame.Counts{Received: 3, Accepted: 2}, Written: 2, Rejected: map[telemetry.Reason]int64{telemetry.ReasonRange: 1}}},
+	}
 	want := api.LedgerCounts{Received: 10, Duplicate: 1, Late: 2, Stamped: 3, Rejected: map[string]int64{"range": 2}, Accepted: 7, Written: 5, Waiting: 2, Missing: 4}
 	if diff := cmp.Diff(want, decode[api.LedgerCounts](s.get("/api/v1/ledger?from=-1h&to=now"))); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}
 	a := s.get("/api/v1/ledger/sensors/air-1")
 	got := decode[api.LedgerOfSensor](a)
+	want = api.LedgerCounts{Received: 5, Accepted: 4, Written: 3, Waiting: 1, Rejected: map[string]int64{"range": 1}}
 	if diff := cmp.Diff(want, got.LedgerCounts); diff != "" {
 		t.Errorf("totals of a sensor (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(string(a.body), `"minutes":[{"time":"2026-03-01T12:00:00.000Z","received":2,"accepted":2,"written":2}]`) {
+	if !strings.Contains(string(a.body), `"minutes":[{"time":"2026-03-01T12:00:00.000Z","received":2,"accepted":2,"written":1,"waiting":1},{`) {
 		t.Errorf("minutes: %s", a.body)
 	}
 	s.get("/api/v1/ledger/sensors/none").problem(http.StatusNotFound)

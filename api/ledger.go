@@ -94,18 +94,18 @@ func (s *Server) getLedgerOfSensor(ctx context.Context, in *ledgerSensorInput) (
 	if _, ok := s.deps.Registry.Snapshot().Sensor(id); !ok {
 		return nil, noSensor(id)
 	}
-	totals, err := s.deps.Ledger.SensorTotals(ctx, id, from, to)
-	if err != nil {
-		return nil, s.fault(ctx, "sum up the ledger", err)
-	}
 	minutes, err := s.deps.Ledger.Minutes(ctx, id, from, to)
 	if err != nil {
 		return nil, s.fault(ctx, "read the ledger", err)
 	}
-	body := LedgerOfSensor{LedgerCounts: ledgerCounts(totals), Minutes: make([]LedgerMinute, len(minutes))}
+	// Summed up here rather than asked for, so that the sum and its parts are of one moment.
+	var sum ledger.Totals
+	body := LedgerOfSensor{Minutes: make([]LedgerMinute, len(minutes))}
 	for i := range minutes {
+		sum.Add(minutes[i].Totals)
 		body.Minutes[i] = ledgerMinute(&minutes[i])
 	}
+	body.LedgerCounts = ledgerCounts(sum)
 	return &ledgerSensorOutput{Body: body}, nil
 }
 

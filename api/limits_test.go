@@ -117,6 +117,37 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// What is left of a body that was refused must not be taken for the next request: whoever can make a browser or a proxy
+// send a body could otherwise make requests in its name.
+func TestRestOfARefusedBodyIsNoRequest(t *testing.T) {
+	s := start(t, nil)
+	inner := "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	for _, size := range []int{2 << 20, 100 << 10} {
+		for _, c := range []struct{ path, status string }{
+			{"/api/v1/session", "4"}, {"/api/v1/city", "405"}, {"/api/v1/none", "404"}, {"/", "200"},
+		} {
+			conn, err := net.Dial("tcp", s.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := strings.Repeat(inner, size/len(inner))
+			go func() {
+				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", c.path, token, len(body), body)
+				fmt.Fprintf(conn, "GET /api/v1/city HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+			}()
+			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			got, _ := io.ReadAll(conn) // it may end with a reset
+			conn.Close()
+			if !strings.HasPrefix(string(got), "HTTP/1.1 "+c.status) {
+				t.Errorf("%s with %d bytes is answered %.100q", c.path, size, got)
+			}
+			if strings.Contains(string(got), "alive") || strings.Contains(string(got), "431") {
+				t.Errorf("%s with %d bytes: the rest of the body was taken for a request: %.1000s", c.path, size, got)
+			}
+		}
+	}
+}
+
 func TestPanicIsAProblemAndServesOn(t *testing.T) {
 	s := start(t, func(s *server) {
 		s.deps.Figures = func(time.Time, time.Duration) []query.Figure { panic("secret detail") }

@@ -65,9 +65,10 @@ func (s *Server) observe(routeOf func(*http.Request) string, next http.Handler) 
 	})
 }
 
-// screen sets the headers that keep browsers safe and refuses requests that are wrong before anybody looks at them.
+// screen sets the headers that keep browsers safe and refuses requests that are wrong before anybody looks at them. It
+// leaves the body as it is: net/http closes a connection whose body has not been read to its end only where it finds its
+// own body in the request, and otherwise takes the rest for the next request. Endpoints bound what they read.
 func (s *Server) screen(next http.Handler) http.Handler {
-	largest := max(s.cfg.MaxBodyBytes, s.cfg.MaxImportBytes, s.cfg.MaxPlanBytes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -83,7 +84,6 @@ func (s *Server) screen(next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, largest)
 		next.ServeHTTP(w, r)
 	})
 }
