@@ -123,6 +123,12 @@ func (i *inbox) counts() (distinct, total int) {
 	return len(i.got), i.total
 }
 
+func (i *inbox) count(payload string) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.got[payload]
+}
+
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
