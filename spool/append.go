@@ -2,7 +2,6 @@ package spool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -42,9 +41,13 @@ func (s *Spool) put(ctx context.Context, frames [][]byte, ends []Position, wait 
 			return 0, err
 		}
 	}
+	var full error // why it is not the first attempt
 	n := 0
 	for n < len(frames) {
 		m, err := s.admit(ctx, frames[n:], wait)
+		if err != nil && full != nil {
+			return n, fmt.Errorf("%w: %w", full, err)
+		}
 		if err != nil {
 			return n, err
 		}
@@ -55,11 +58,13 @@ func (s *Spool) put(ctx context.Context, frames [][]byte, ends []Position, wait 
 				ends[n+i] = base
 			}
 			n += m.frames
+			full = nil
 			continue
 		}
-		if !errors.Is(err, ErrDiskFull) {
+		if !isDiskFull(err) {
 			return n, err
 		}
+		full = err
 		if err := s.outwait(ctx, err, wait); err != nil {
 			return n, err
 		}

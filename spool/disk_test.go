@@ -28,6 +28,7 @@ type disk struct {
 	fail   func(op op, path string) error   // nil, or asked before each operation
 	unread func(path string, at int64) bool // nil, or which blocks cannot be read
 	syncs  int                              // of files, so far
+	gate   chan struct{}                    // see setGate
 }
 
 type op string
@@ -41,6 +42,7 @@ const (
 	opDir    op = "syncdir"
 	opRename op = "rename"
 	opRemove op = "remove"
+	opChange op = "any but open"
 )
 
 var errDead = errors.New("the process is dead")
@@ -294,6 +296,13 @@ func (f *openFile) Truncate(size int64) error {
 func (f *openFile) Sync() error {
 	d := f.mount.disk
 	d.mu.Lock()
+	gate := d.gate
+	d.mu.Unlock()
+	if gate != nil {
+		gate <- struct{}{} // arrived
+		<-gate             // may go on
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	if f.mount.dead {
 		return errDead
@@ -327,7 +336,7 @@ func (f *openFile) Close() error { return nil }
 // failing returns a fault that lets the first skip operations of the kind pass and fails the next n with err.
 func failing(kind op, skip, n int, err error) func(op, string) error {
 	return func(o op, _ string) error {
-		if o != kind {
+		if o != kind && (kind != opChange || o == opOpen) {
 			return nil
 		}
 		if skip--; skip >= 0 {
@@ -373,6 +382,22 @@ func (d *disk) setUnread(unread func(path string, at int64) bool) {
 	defer d.mu.Unlock()
 	d.unread = unread
 }
+
+// setGate makes each fsync send to gate when it begins, and receive from it before it does anything. nil ends that.
+func (d *disk) setGate(gate chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gate = gate
+}
+
+func (d *disk) synced() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.syncs
+}
+
+// takeRoom leaves no byte free.
+func (d *disk) takeRoom() { d.setRoom(0) }
 
 // setRoom says how many bytes can still be written; negative: any number.
 func (d *disk) setRoom(bytes int64) {

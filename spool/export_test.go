@@ -58,6 +58,24 @@ func ParseSegment(f io.ReaderAt, size int64) (payloads [][]byte, end int64, err 
 	return payloads, found.end, nil
 }
 
+// Kill ends the spool as the end of the process would: nothing is synced or saved.
+func (s *Spool) Kill() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stopTend()
+	<-s.tended
+	_ = s.closeReaders()
+	_ = s.unlock.Close()
+}
+
+// Gathered is how many callers wait in the group that fills.
+func (s *Spool) Gathered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.group.members
+}
+
 // SealHeader makes the checksums of both copies of a segment's header right again.
 func SealHeader(content []byte) {
 	for i := range 2 {

@@ -117,11 +117,12 @@ func (s *Spool) writeFrames(buf []byte) error {
 		return nil
 	}
 	s.counts.failed(opWrite)
-	err = diskError("write segment", w.seg.path, err)
+	path := w.seg.path
+	err = diskError("write segment", path, err)
 	if cut := w.f.Truncate(w.size); cut != nil {
 		s.counts.failed(opTruncate)
 		s.endSegment()
-		return errors.Join(err, diskError("truncate segment", w.seg.path, cut))
+		return errors.Join(err, diskError("truncate segment", path, cut))
 	}
 	return err
 }
