@@ -61,6 +61,9 @@ func Run(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) (*R
 	if to.IsZero() {
 		to = time.Now().Add(time.Hour)
 	}
+	if err := l.Flush(ctx); err != nil {
+		return nil, err // the oldest hour may not be on disk yet
+	}
 	if from.IsZero() {
 		first, ok, err := l.FirstHour(ctx, "*")
 		if err != nil {
