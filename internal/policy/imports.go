@@ -63,10 +63,14 @@ func Owners(t *Tree, owners []Owner) []string {
 		}
 		for _, r := range t.reached(f) {
 			for _, o := range owners {
-				if under(r.name, o.Packages) && !slices.Contains(o.Folders, top(f.Folder())) {
+				if !under(r.name, o.Packages) {
+					continue
+				}
+				if !slices.Contains(o.Folders, top(f.Folder())) {
 					faults = append(faults, t.fault(r.spec.Pos(), "only %s may import %s%s (%s); ask one of them for what is needed",
 						strings.Join(o.Folders, ", "), o.Packages, r.through(), o.Why))
 				}
+				break // the first owner that fits decides: a part of a module may have one of its own
 			}
 		}
 	}

@@ -175,7 +175,9 @@ func TestNames(t *testing.T) {
 func TestExits(t *testing.T) {
 	exit := "package a\nimport \"os\"\nfunc f() { os.Exit(1) }\n"
 	runRules(t, policy.Exits, []ruleTest{
-		{"main and tests", map[string]string{"cmd/x/main.go": exit, "a/a_test.go": exit}, nil},
+		{"main and tests", map[string]string{"cmd/x/main.go": "package main\nimport \"os\"\nfunc main() { os.Exit(1) }\n", "a/a_test.go": exit}, nil},
+		{"beside main", map[string]string{"cmd/x/main.go": "package main\nimport \"os\"\nfunc f() { os.Exit(1) }\n"}, []string{"os.Exit"}},
+		{"main elsewhere", map[string]string{"a/a.go": "package a\nimport \"os\"\nfunc main() { os.Exit(1) }\n"}, []string{"os.Exit"}},
 		{"elsewhere", map[string]string{"a/a.go": exit}, []string{"a/a.go:3: os.Exit ends the process"}},
 		{"under another name", map[string]string{"a/a.go": "package a\nimport quit \"os\"\nvar f = quit.Exit\n"}, []string{"os.Exit"}},
 		{"by a log", map[string]string{"a/a.go": "package a\nimport \"log\"\nfunc f() { log.Fatalf(\"\") }\n"}, []string{"log.Fatalf"}},

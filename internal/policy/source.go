@@ -131,11 +131,11 @@ func Names(t *Tree) []string {
 	return sorted(faults)
 }
 
-// Exits checks that nothing outside cmd ends the process, but for tests.
+// Exits checks that nothing but the function main of a program ends the process, tests aside.
 func Exits(t *Tree) []string {
 	var faults []string
 	for _, f := range t.Files {
-		if f.Test || top(f.Folder()) == "cmd" {
+		if f.Test {
 			continue
 		}
 		for _, end := range []struct{ pkg, call string }{
@@ -143,6 +143,9 @@ func Exits(t *Tree) []string {
 		} {
 			name := f.nameOf(end.pkg)
 			ast.Inspect(f.AST, func(n ast.Node) bool {
+				if function, ok := n.(*ast.FuncDecl); ok && f.AST.Name.Name == "main" && function.Name.Name == "main" && function.Recv == nil {
+					return false
+				}
 				selected, ok := n.(*ast.SelectorExpr)
 				if ok && name != "" && isName(selected.X, name) && selected.Sel.Name == end.call {
 					faults = append(faults, t.fault(n.Pos(), "%s.%s ends the process; return an error up to main", end.pkg, end.call))

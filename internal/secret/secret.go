@@ -1,4 +1,5 @@
-// Package secret keeps passwords and tokens out of logs, printed configurations and error texts.
+// Package secret keeps passwords and tokens out of logs, printed configurations and error texts. Configurations hold
+// them as a String; only whoever hands one to a server reveals it.
 package secret
 
 import "log/slog"
