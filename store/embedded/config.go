@@ -27,6 +27,8 @@ type Config struct {
 	CacheMaxBytes int64 `mapstructure:"cache_max_bytes"`
 	// CacheColdAfter is how long after its last write a shard's memory becomes a data file, however little it holds.
 	CacheColdAfter time.Duration `mapstructure:"cache_cold_after"`
+	// MinFreeBytes is how much room there must be on the disk; below it writes are answered with 503 until there is.
+	MinFreeBytes int64 `mapstructure:"min_free_bytes"`
 	// MaxBodyBytes bounds a written body as it is sent (compressed, if it is); beyond it the answer is 413.
 	MaxBodyBytes int64 `mapstructure:"max_body_bytes"`
 	// MaxConnections bounds the connections; more wait to be accepted.
@@ -56,6 +58,7 @@ func DefaultConfig() Config {
 		CacheSnapshotBytes: 25 << 20,
 		CacheMaxBytes:      256 << 20,
 		CacheColdAfter:     2 * time.Minute,
+		MinFreeBytes:       256 << 20,
 		MaxBodyBytes:       25_000_000,
 		MaxConnections:     256,
 		QueryTimeout:       time.Minute,
@@ -104,6 +107,7 @@ func (c Config) Validate() error {
 	}{
 		{"cache_snapshot_bytes", c.CacheSnapshotBytes, 1 << 20},
 		{"cache_max_bytes", c.CacheMaxBytes, 2 * c.CacheSnapshotBytes},
+		{"min_free_bytes", c.MinFreeBytes, 1 << 20},
 		{"max_body_bytes", c.MaxBodyBytes, 1 << 20},
 		{"max_connections", int64(c.MaxConnections), 4},
 		{"max_queries", int64(c.MaxQueries), 1},

@@ -3,9 +3,9 @@
 // It is the store at the end of the hop: cmd starts it before everything that reads or writes, hands the address from
 // Influx to store/influx, and stops it last. Whatever speaks to it does so over HTTP, as to any other InfluxDB.
 //
-//	store/influx ──HTTP, password──► listener on loopback ──► httpd handler ──► points writer, query executor
-//	                                                                             │
-//	                                       DIR/meta DIR/data DIR/wal ◄── tsdb ◄──┘
+//	store/influx ──HTTP, password──► loopback port ──► gate ──► httpd handler ──► points writer, query executor
+//	                                                                                  │
+//	                                          DIR/meta DIR/data DIR/wal ◄──── tsdb ◄──┘
 //
 // The parts of influxd are put together here as its own cmd/influxd/run does, without what a part of a process must
 // not have: no RPC port (its backup service asks for no password), no self-monitoring, no reporting to its maker, no
@@ -19,6 +19,11 @@
 // nothing that was answered. Power loss loses nothing that was answered either, as far as the disk keeps what it has
 // synchronised; the engine does not synchronise the folder after it has begun a new log file (every 10 MB), so a file
 // system that forgets the name of a synchronised file (ext4, XFS and Btrfs do not) can lose that file.
+//
+// What the engine does badly is mended here: it appends behind the torn end of a log, so the end is cut before it opens
+// the file; it never writes again to a log that was full once, so it is opened anew; it runs on a full disk until
+// something breaks, so writes are answered with 503 before; and it says nothing of data that it cannot open, so Health
+// does.
 //
 // The index is kept in memory and built again from the data at every start. The other index, on disk, starts faster,
 // but the file of series that it relies on is never synchronised: after power loss points are there that no query finds.

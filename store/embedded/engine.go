@@ -157,7 +157,7 @@ func (e *engine) handler(cfg Config, out *slog.Logger) http.Handler {
 	h.CLFLogger = log.New(panicLog{out}, "", 0)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/ping", "/query", "/api/v2/write":
+		case "/ping", "/query", writePath:
 			h.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +22,8 @@ type Store struct {
 	cfg   Config
 	log   *slog.Logger
 	ready chan struct{}
+	// free is freeBytes but in tests.
+	free func(dir string) (int64, error)
 	// running is nil before Run is ready and after it has ended.
 	running atomic.Pointer[running]
 }
@@ -31,7 +32,7 @@ type Store struct {
 type running struct {
 	address  string
 	password secret.String
-	damaged  []string
+	gate     *gate
 }
 
 // New returns a store that is not running. It touches nothing.
@@ -39,7 +40,7 @@ func New(cfg Config, log *slog.Logger) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the embedded store: %w", err)
 	}
-	return &Store{cfg: cfg, log: log, ready: make(chan struct{})}, nil
+	return &Store{cfg: cfg, log: log, ready: make(chan struct{}), free: freeBytes}, nil
 }
 
 // Ready is closed when the store can be reached.
@@ -65,11 +66,7 @@ func (s *Store) Health() error {
 	if r == nil {
 		return errors.New("embedded store is not running")
 	}
-	if len(r.damaged) > 0 {
-		return fmt.Errorf("%d parts of the store cannot be opened and their readings are not found: %s; see the log of the start, and restore them from a backup",
-			len(r.damaged), strings.Join(r.damaged[:min(len(r.damaged), 5)], ", "))
-	}
-	return nil
+	return r.gate.health()
 }
 
 // Run opens the folder, serves until ctx ends, and closes the folder. Everything that was answered is on disk whenever
@@ -95,22 +92,22 @@ func (s *Store) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the embedded store in %s: %w", s.cfg.Dir, err)
 	}
-	if len(e.damaged) > 0 {
-		s.log.Error("embedded store cannot open parts of its data", "damaged", e.damaged)
-	}
+	g := &gate{cfg: s.cfg, pass: pass, log: s.log, free: s.free}
+	g.adopt(e)
+	g.watch()
 	s.log.Info("embedded store started", "dir", s.cfg.Dir, "address", listener.Addr().String(), "took", time.Since(started))
-	s.running.Store(&running{address: listener.Addr().String(), password: pass, damaged: e.damaged})
+	s.running.Store(&running{address: listener.Addr().String(), password: pass, gate: g})
 	close(s.ready)
 
-	err = s.serve(ctx, e, listener)
+	err = s.serve(ctx, g, listener)
 	s.running.Store(nil)
-	return errors.Join(err, s.close(e))
+	return errors.Join(err, s.close(g))
 }
 
 // serve answers until ctx ends, then lets requests under way finish.
-func (s *Store) serve(ctx context.Context, e *engine, listener net.Listener) error {
+func (s *Store) serve(ctx context.Context, g *gate, listener net.Listener) error {
 	server := &http.Server{
-		Handler:           e.handler(s.cfg, s.log),
+		Handler:           g,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -118,16 +115,25 @@ func (s *Store) serve(ctx context.Context, e *engine, listener net.Listener) err
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(netutil.LimitListener(listener, s.cfg.MaxConnections)) }()
 
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve the embedded store: %w", err)
-	case <-ctx.Done():
+	watch := time.NewTicker(watchEvery)
+	defer watch.Stop()
+	for running := true; running; {
+		select {
+		case err := <-served:
+			return fmt.Errorf("serve the embedded store: %w", err)
+		case <-watch.C:
+			g.watch()
+		case <-ctx.Done():
+			running = false
+		}
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)
 	defer cancel()
 	// A query that takes long must not hold up the stop; a write that is under way should be answered.
-	if err := e.queries.Close(); err != nil {
-		s.log.Warn("embedded store cannot end its queries", "error", err)
+	if g.engine != nil {
+		if err := g.engine.queries.Close(); err != nil {
+			s.log.Warn("embedded store cannot end its queries", "error", err)
+		}
 	}
 	if err := server.Shutdown(within); err != nil {
 		s.log.Warn("embedded store cut off requests on stopping", "after", s.cfg.StopTimeout)
@@ -138,9 +144,12 @@ func (s *Store) serve(ctx context.Context, e *engine, listener net.Listener) err
 }
 
 // close closes the engine, but not for longer than StopTimeout.
-func (s *Store) close(e *engine) error {
+func (s *Store) close(g *gate) error {
+	if g.engine == nil {
+		return nil
+	}
 	closed := make(chan error, 1)
-	go func() { closed <- e.close() }()
+	go func() { closed <- g.engine.close() }()
 	timer := time.NewTimer(s.cfg.StopTimeout)
 	defer timer.Stop()
 	select {

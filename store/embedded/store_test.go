@@ -417,7 +417,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	cfg := embedded.Config{Listen: "0.0.0.0:0", Retention: time.Minute, WALSyncDelay: time.Hour}
 	err := cfg.Validate()
 	for _, key := range []string{
-		"dir", "listen", "retention", "retention_check", "wal_sync_delay", "cache_snapshot_bytes", "cache_cold_after", "max_body_bytes", "max_connections",
+		"dir", "listen", "retention", "retention_check", "wal_sync_delay", "cache_snapshot_bytes", "cache_cold_after", "min_free_bytes", "max_body_bytes", "max_connections",
 		"query_timeout", "max_queries", "max_select_points", "max_select_series", "max_select_buckets", "max_series", "stop_timeout",
 	} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+key+": ") {

@@ -26,6 +26,12 @@ func StartEmbedded(t testing.TB, cfg embedded.Config) (s *embedded.Store, stop f
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, RunEmbedded(t, s)
+}
+
+// RunEmbedded runs a store until the test ends or stop is called, and returns when it is ready.
+func RunEmbedded(t testing.TB, s *embedded.Store) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -50,7 +56,7 @@ func StartEmbedded(t testing.TB, cfg embedded.Config) (s *embedded.Store, stop f
 		t.Error("embedded store is not ready after a minute")
 	}
 	t.Cleanup(stop)
-	return s, stop
+	return stop
 }
 
 // Client returns a client that is closed when the test ends.
