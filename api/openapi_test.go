@@ -3,10 +3,14 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/lamppost-city/lamppost/api"
 )
 
 // contract is every route that others call; a change here breaks them.
@@ -180,5 +184,39 @@ func TestDocumentationPageNeedsNothingFromElsewhere(t *testing.T) {
 	}
 	if policy := a.header.Get("Content-Security-Policy"); !strings.Contains(policy, "style-src 'sha256-") {
 		t.Errorf("the page's policy is %q", policy)
+	}
+}
+
+// The guide for integrators speaks only of what there is.
+func TestGuideNamesRoutesThatExist(t *testing.T) {
+	guide, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for _, route := range contract {
+		_, path, _ := strings.Cut(route, " ")
+		patterns = append(patterns, "^"+strings.ReplaceAll(regexp.QuoteMeta(path), `\{id\}`, `([a-z0-9-]+|\{id\})`)+"$")
+	}
+	known := regexp.MustCompile(strings.Join(patterns, "|"))
+	paths := regexp.MustCompile(`/api/[a-z0-9/{}.-]*[a-z0-9}]`).FindAllString(string(guide), -1)
+	if len(paths) < 30 {
+		t.Errorf("the guide names only %d paths", len(paths))
+	}
+	for _, path := range paths {
+		if !known.MatchString(path) {
+			t.Errorf("the guide names %s, which there is not", path)
+		}
+	}
+	cfg := api.DefaultConfig()
+	keys := map[string]bool{"names": true}
+	for i := range reflect.TypeOf(cfg).NumField() {
+		keys[reflect.TypeOf(cfg).Field(i).Tag.Get("mapstructure")] = true
+	}
+	_, limits, _ := strings.Cut(string(guide), "## Limits")
+	for _, key := range regexp.MustCompile("`([a-z]+_[a-z_]+)`").FindAllStringSubmatch(limits, -1) {
+		if !keys[key[1]] {
+			t.Errorf("the guide names the key %s, which there is not", key[1])
+		}
 	}
 }
