@@ -146,7 +146,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	srv, opts, log, err := b.newServer()
+	srv, opts, log, err := b.newServer(ctx)
 	if err != nil {
 		return err
 	}
@@ -213,12 +213,12 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 }
 
 // newServer configures nats-server as an MQTT broker and nothing else.
-func (b *Broker) newServer() (*server.Server, *server.Options, *natsLog, error) {
+func (b *Broker) newServer(ctx context.Context) (*server.Server, *server.Options, *natsLog, error) {
 	listen := b.cfg.Listen
 	if a := b.Addr(); a != "" {
 		listen = a // started before: keep the port that was taken
 	}
-	if err := canListen(listen); err != nil {
+	if err := canListen(ctx, listen); err != nil {
 		return nil, nil, nil, err
 	}
 	host, port, err := splitListen(listen)
@@ -288,8 +288,8 @@ func (b *Broker) options(host string, port int) *server.Options {
 }
 
 // canListen tries the address, because nats-server is slow to say that it is taken.
-func canListen(addr string) error {
-	l, err := net.Listen("tcp", addr)
+func canListen(ctx context.Context, addr string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("open the MQTT port: %w", err)
 	}

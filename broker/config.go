@@ -109,9 +109,9 @@ func (c Config) Validate() error {
 	for i, s := range c.Subscribers {
 		if err := s.check(); err != nil {
 			fault(fmt.Sprintf("subscribers[%d]", i), "%w", err)
-		} else if len(s.Filters)*c.MaxAckPending > maxAckTotal {
-			fault(fmt.Sprintf("subscribers[%d].filters", i), "%d filters with max_ack_pending %d exceed the %d that one session may hold; lower max_ack_pending",
-				len(s.Filters), c.MaxAckPending, maxAckTotal)
+		} else if s.consumers()*c.MaxAckPending > maxAckTotal {
+			fault(fmt.Sprintf("subscribers[%d].filters", i), "%d subscriptions with max_ack_pending %d exceed the %d that one session may hold; lower max_ack_pending",
+				s.consumers(), c.MaxAckPending, maxAckTotal)
 		}
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
@@ -159,15 +159,15 @@ func (c Config) sync() (always bool, every time.Duration, err error) {
 }
 
 func (s Subscriber) check() error {
-	if s.ClientID == "" || strings.ContainsAny(s.ClientID, " \t\r\n.*>/\\") {
-		return fmt.Errorf("client_id is %q; it must not be empty nor hold spaces or any of . * > / \\", s.ClientID)
+	if s.ClientID == "" || len(s.ClientID) > 1000 || strings.ContainsAny(s.ClientID, " \t\r\n.*>/\\") {
+		return fmt.Errorf("client_id is %q; it must have 1 to 1000 characters, and neither spaces nor any of . * > / \\", s.ClientID)
 	}
 	if len(s.Filters) == 0 {
 		return fmt.Errorf("client %s has no filters; name the topics that it takes", s.ClientID)
 	}
 	for _, f := range s.Filters {
-		if f == "" || strings.ContainsAny(f, " \t\r\n\f\x7f") || strings.HasPrefix(f, "$") {
-			return fmt.Errorf("client %s: filter %q is empty, holds a space or begins with $", s.ClientID, f)
+		if f == "" || len(f) > 1000 || strings.ContainsAny(f, " \t\r\n\f\x7f") || strings.HasPrefix(f, "$") {
+			return fmt.Errorf("client %s: filter %.80q is empty or longer than 1000 bytes, holds a space or begins with $", s.ClientID, f)
 		}
 	}
 	return nil

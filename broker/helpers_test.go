@@ -40,7 +40,7 @@ type running struct {
 func start(t testing.TB, cfg broker.Config, creds broker.Credentials) *running {
 	t.Helper()
 	r := &running{reg: prometheus.NewRegistry()}
-	var out io.Writer = io.Discard
+	out := io.Writer(io.Discard)
 	if testing.Verbose() {
 		out = os.Stderr
 	}

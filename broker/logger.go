@@ -35,7 +35,7 @@ func (n *noise) write(level slog.Level, msg string, args ...any) {
 	if left := n.dropped.Swap(0); left > 0 {
 		args = append(args, "left_out", left)
 	}
-	n.log.Log(context.Background(), level, msg, args...)
+	n.log.Log(context.Background(), level, msg, args...) //nolint:sloglint // the callers' messages are constants
 }
 
 // natsLog turns nats-server's log into ours. It is also the only place where nats-server tells what it refused, so it
@@ -88,7 +88,8 @@ func (l *natsLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats notice", "text", line)
 }
 
-func (l *natsLog) Warnf(format string, v ...any)  { l.line(slog.LevelWarn, fmt.Sprintf(format, v...)) }
+func (l *natsLog) Warnf(format string, v ...any) { l.line(slog.LevelWarn, fmt.Sprintf(format, v...)) }
+
 func (l *natsLog) Errorf(format string, v ...any) { l.line(slog.LevelError, fmt.Sprintf(format, v...)) }
 
 func (l *natsLog) Fatalf(format string, v ...any) {

@@ -1,14 +1,15 @@
 package broker
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 const handshakeWait = 10 * time.Second
@@ -23,11 +24,34 @@ func (s Subscriber) servedBy(rec sessionRecord) bool {
 	return true
 }
 
+// consumers is how many subscriptions nats-server makes of the filters: "a/#" matches "a" too, which costs a second one.
+func (s Subscriber) consumers() int {
+	n := len(s.Filters)
+	for _, f := range s.Filters {
+		if strings.HasSuffix(f, "/#") {
+			n++
+		}
+	}
+	return n
+}
+
 // natsSubject writes a topic filter as nats-server does, for filters without empty levels or dots; others are taken as
 // not yet subscribed, which costs no more than subscribing again.
 func natsSubject(filter string) string {
 	return strings.NewReplacer("/", ".", "+", "*", "#", ">").Replace(filter)
 }
+
+// The packets of MQTT 3.1.1 with which a session is made, section 3 of the specification.
+const (
+	packetConnect    = 0x10
+	packetConnack    = 0x20
+	packetSubscribe  = 0x82
+	packetSuback     = 0x90
+	packetDisconnect = 0xe0
+
+	// connectFlags are user name, password, and not clean.
+	connectFlags = 0xc0
+)
 
 // makeSession makes a persistent session with its subscriptions, as its client would by connecting, subscribing and
 // leaving. Where the session is there already, with its messages, nothing is lost.
@@ -38,54 +62,76 @@ func (b *Broker) makeSession(ctx context.Context, addr string, s Subscriber) err
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(handshakeWait)); err != nil {
-		return err
+		return fmt.Errorf("set a deadline: %w", err)
 	}
-	hello := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
-	hello.ProtocolName, hello.ProtocolVersion = "MQTT", 4
-	hello.ClientIdentifier = s.ClientID
-	hello.UsernameFlag, hello.Username = true, b.gate.internal.user
-	hello.PasswordFlag, hello.Password = true, []byte(b.gate.internal.password.Reveal())
-	hello.Keepalive = 30
-	ack, err := exchange[*packets.ConnackPacket](conn, hello)
+	read := bufio.NewReader(conn)
+	hello := mqttString(nil, "MQTT")
+	hello = append(hello, 4, connectFlags, 0, 30) // version 3.1.1, keep-alive of 30 s
+	hello = mqttString(hello, s.ClientID)
+	hello = mqttString(hello, b.gate.internal.user)
+	hello = mqttString(hello, b.gate.internal.password.Reveal())
+	answer, err := exchange(conn, read, packetConnect, hello, packetConnack)
 	if err != nil {
 		return err
 	}
-	if ack.ReturnCode != packets.Accepted {
-		return fmt.Errorf("the broker refuses its own session: %s", packets.ConnackReturnCodes[ack.ReturnCode])
+	if len(answer) != 2 || answer[1] != 0 {
+		return fmt.Errorf("the broker refuses its own session: CONNACK % x", answer)
 	}
-	subscribe := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
-	subscribe.MessageID = 1
+	subscribe := []byte{0, 1} // packet identifier
 	for _, f := range s.Filters {
-		subscribe.Topics = append(subscribe.Topics, f)
-		subscribe.Qoss = append(subscribe.Qoss, 1)
+		subscribe = append(mqttString(subscribe, f), 1)
 	}
-	granted, err := exchange[*packets.SubackPacket](conn, subscribe)
+	answer, err = exchange(conn, read, packetSubscribe, subscribe, packetSuback)
 	if err != nil {
 		return err
 	}
-	for i, code := range granted.ReturnCodes {
-		if code != 1 {
-			return fmt.Errorf("subscribe to %s: refused with code %#x", s.Filters[i], code)
+	for i, f := range s.Filters {
+		if len(answer) != 2+len(s.Filters) || answer[2+i] != 1 {
+			return fmt.Errorf("subscribe to %s: refused, SUBACK % x", f, answer)
 		}
 	}
-	return packets.NewControlPacket(packets.Disconnect).Write(conn)
+	if _, err := conn.Write(mqttPacket(packetDisconnect, nil)); err != nil {
+		return fmt.Errorf("leave the session: %w", err)
+	}
+	return nil
 }
 
-// exchange sends a packet and waits for its answer. Messages that the session is due may come before it; they are not
-// acknowledged, so they come again to the session's own client.
-func exchange[T packets.ControlPacket](conn net.Conn, send packets.ControlPacket) (answer T, err error) {
-	if err := send.Write(conn); err != nil {
-		return answer, fmt.Errorf("send %T: %w", send, err)
+// exchange sends a packet and returns the body of its answer. Messages that the session is due may come before it; they
+// are not acknowledged, so they come again to the session's own client.
+func exchange(conn net.Conn, read *bufio.Reader, kind byte, body []byte, answer byte) ([]byte, error) {
+	if _, err := conn.Write(mqttPacket(kind, body)); err != nil {
+		return nil, fmt.Errorf("send MQTT packet %#x: %w", kind, err)
 	}
 	for {
-		got, err := packets.ReadPacket(conn)
+		got, err := read.ReadByte()
 		if err != nil {
-			return answer, fmt.Errorf("await %T: %w", answer, err)
+			return nil, fmt.Errorf("await MQTT packet %#x: %w", answer, err)
 		}
-		if a, ok := got.(T); ok {
-			return a, nil
+		// The length is written as a variable-length integer, as in Go's encoding, of at most four bytes.
+		length, err := binary.ReadUvarint(read)
+		if err != nil {
+			return nil, fmt.Errorf("await MQTT packet %#x: %w", answer, err)
 		}
+		if got != answer {
+			if _, err := io.CopyN(io.Discard, read, int64(length)); err != nil {
+				return nil, fmt.Errorf("await MQTT packet %#x: %w", answer, err)
+			}
+			continue
+		}
+		data := make([]byte, length)
+		if _, err := io.ReadFull(read, data); err != nil {
+			return nil, fmt.Errorf("read MQTT packet %#x: %w", answer, err)
+		}
+		return data, nil
 	}
+}
+
+func mqttPacket(kind byte, body []byte) []byte {
+	return append(binary.AppendUvarint([]byte{kind}, uint64(len(body))), body...)
+}
+
+func mqttString(dst []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint16(dst, uint16(len(s))), s...)
 }
 
 // dialSelf connects to the broker's own port.
