@@ -111,7 +111,7 @@ func TestRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	for rule, faults := range map[string][]string{
-		"packages import along the table":        policy.Imports(tree, table()),
+		"packages import along the table":                     policy.Imports(tree, table()),
 		"modules of others are imported where they belong":    policy.Owners(tree, owners()),
 		"every package says what it is for":                   policy.Comments(tree),
 		"functions are short":                                 policy.Functions(tree, 80),
