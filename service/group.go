@@ -94,7 +94,7 @@ func (g *Group) start(ctx context.Context) error {
 		select {
 		case <-r.readiness():
 			r.set(Ready)
-			g.log.Info("part is ready", "part", r.Name, "took", time.Since(began).Round(time.Millisecond))
+			g.log.Info("part is ready", "part", r.Name, "took_ms", time.Since(began).Milliseconds())
 		case err := <-g.failed:
 			return err
 		case <-ctx.Done():

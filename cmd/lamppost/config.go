@@ -16,6 +16,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/service"
+	"github.com/lamppost-city/lamppost/simulate/city"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
 )
@@ -80,6 +81,9 @@ func (c *Config) complete() {
 	c.Broker.Server.Subscribers = []broker.Subscriber{{ClientID: c.Ingest.Broker.ClientID, Filters: []string{c.Ingest.Broker.TopicRoot + "/#"}}}
 	if c.Store.Embedded {
 		c.Ingest.Retention = c.Store.Server.Retention
+	}
+	if d := api.DefaultConfig(); c.Demo > 0 && c.HTTP.CityName == d.CityName && c.HTTP.CityZone == d.CityZone {
+		c.HTTP.CityName, c.HTTP.CityZone = "Demonstration city", city.Zone
 	}
 }
 

@@ -77,7 +77,7 @@ const (
 )
 
 // run ends with ctx.
-func (s *status) run(ctx context.Context, c *city) {
+func (s *status) run(ctx context.Context, c *town) {
 	pause := quiet
 	if s.terminal {
 		pause = refresh
@@ -108,7 +108,7 @@ func (s *status) run(ctx context.Context, c *city) {
 }
 
 // waitReady waits until every part is up.
-func (s *status) waitReady(ctx context.Context, c *city) bool {
+func (s *status) waitReady(ctx context.Context, c *town) bool {
 	for {
 		ready := true
 		for _, p := range c.group.Status() {
@@ -125,7 +125,7 @@ func (s *status) waitReady(ctx context.Context, c *city) bool {
 	}
 }
 
-func (s *status) addresses(c *city) string {
+func (s *status) addresses(c *town) string {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "page and API  %s\n", c.server.URL())
 	if c.broker != nil {
@@ -138,7 +138,7 @@ func (s *status) addresses(c *city) string {
 	return text.String()
 }
 
-func (s *status) sentence(c *city) string {
+func (s *status) sentence(c *town) string {
 	flow, waits := c.line.Flow(), c.line.Spool()
 	quarantined, _, err := c.line.Ledger().QuarantineSize(context.Background())
 	if err != nil {

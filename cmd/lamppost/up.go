@@ -47,8 +47,8 @@ func upCommand() *cobra.Command {
 	return cmd
 }
 
-// city is the parts of a running `lamppost up`.
-type city struct {
+// town is the parts of a running `lamppost up`.
+type town struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *prometheus.Registry
@@ -78,7 +78,7 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 		return err
 	}
 	defer unlock()
-	c := &city{cfg: cfg, metrics: service.NewRegistry(), started: time.Now()}
+	c := &town{cfg: cfg, metrics: service.NewRegistry(), started: time.Now()}
 	status := newStatus(out, logs, cfg.Log)
 	c.log = status.logger()
 
@@ -106,7 +106,7 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 }
 
 // build makes the parts. What needs an address of another part is made when that part is ready, in ingestPart.
-func (c *city) build() (err error) {
+func (c *town) build() (err error) {
 	c.endpoint = service.NewMetrics(c.cfg.Metrics, c.metrics, c.log)
 	parts := []service.Part{
 		{Name: "metrics", Run: c.endpoint.Run, Ready: c.endpoint.Ready()},
@@ -134,7 +134,7 @@ func (c *city) build() (err error) {
 }
 
 // ingestPart opens and runs ingest, and keeps the newest readings beside it.
-func (c *city) ingestPart() service.Part {
+func (c *town) ingestPart() service.Part {
 	ready := make(chan struct{})
 	return service.Part{
 		Name: "ingest", Ready: ready,
@@ -159,7 +159,7 @@ func (c *city) ingestPart() service.Part {
 	}
 }
 
-func (c *city) openIngest(ctx context.Context) (err error) {
+func (c *town) openIngest(ctx context.Context) (err error) {
 	cfg := c.cfg.Ingest
 	if c.broker != nil {
 		cfg.Broker.URL = "mqtt://" + c.broker.Addr()
@@ -184,7 +184,7 @@ func (c *city) openIngest(ctx context.Context) (err error) {
 }
 
 // announceIngest closes ready when readings can come, and looks up what is newest in the store.
-func (c *city) announceIngest(ctx context.Context, ready chan<- struct{}) {
+func (c *town) announceIngest(ctx context.Context, ready chan<- struct{}) {
 	select {
 	case <-c.line.Opened():
 		close(ready)
@@ -206,7 +206,7 @@ func (c *city) announceIngest(ctx context.Context, ready chan<- struct{}) {
 }
 
 // apiPart serves the API and the page.
-func (c *city) apiPart() service.Part {
+func (c *town) apiPart() service.Part {
 	ready := make(chan struct{})
 	var server atomic.Pointer[api.Server]
 	return service.Part{
@@ -252,7 +252,7 @@ func (c *city) apiPart() service.Part {
 }
 
 // demonstrate plays a city. Its past is made up once, on the first start.
-func (c *city) demonstrate(ctx context.Context) error {
+func (c *town) demonstrate(ctx context.Context) error {
 	cfg := simulate.DemoConfig(c.cfg.Demo)
 	cfg.MQTT.URL = "mqtt://" + c.broker.Addr()
 	cfg.Root = c.cfg.Ingest.Broker.TopicRoot
