@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lamppost-city/lamppost/store/storetest"
 )
 
@@ -26,6 +28,7 @@ func BenchmarkAccept(b *testing.B) {
 					c := storetest.Client(b, cfg)
 					b.ReportAllocs()
 					b.ResetTimer()
+					before := cpuTime(b)
 					var next atomic.Int64
 					var wg sync.WaitGroup
 					for range writers {
@@ -42,10 +45,20 @@ func BenchmarkAccept(b *testing.B) {
 					}
 					wg.Wait()
 					b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "points/s")
+					b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N*batch), "cpu-ns/point")
 				})
 			}
 		}
 	}
+}
+
+// cpuTime is what this process has used of all processors. On a busy machine it says more than the clock.
+func cpuTime(b *testing.B) time.Duration {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func appendLines(b []byte, from, n, fields int) []byte {

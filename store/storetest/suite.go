@@ -44,6 +44,7 @@ func Run(t *testing.T, cfg influx.Config) {
 		{"a wrong query is rejected, a wrong database denied", holdsQueryErrors},
 		{"a wrong token is denied", holdsDenied},
 		{"values are counted by sensor and period", holdsCounts},
+		{"a period is counted once, however many queries it takes", holdsPeriods},
 		{"the values of a sensor can be listed", holdsPoints},
 		{"the names of fields and sensors can be listed", holdsNames},
 	} {
@@ -343,6 +344,40 @@ func holdsCounts(t *testing.T, s suite) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+func holdsPeriods(t *testing.T, s suite) {
+	id := s.sensor("periods")
+	// Eleven minutes apart, counted in steps of seven minutes and of a week, neither of which fits a day.
+	from, to := base.Add(-3*time.Minute), base.Add(20*24*time.Hour)
+	var lines []string
+	for at := from; at.Before(to); at = at.Add(11 * time.Minute) {
+		lines = append(lines, line(id, "", "speed=1", at))
+	}
+	s.write(t, lines...)
+	for _, step := range []time.Duration{7 * time.Minute, 7 * 24 * time.Hour} {
+		want, got := map[telemetry.UnixMilli]int64{}, map[telemetry.UnixMilli]int64{}
+		for at := from; at.Before(to); at = at.Add(11 * time.Minute) {
+			ms := at.UnixMilli()
+			want[telemetry.UnixMilli(ms-ms%step.Milliseconds())]++
+		}
+		err := s.client.Counts(context.Background(), telemetry.Traffic, from, to, step, func(c store.Count) error {
+			if c.Sensor != telemetry.SensorID(id) {
+				return nil
+			}
+			if _, twice := got[c.Time]; twice {
+				t.Errorf("period %s came twice", c.Time.Time())
+			}
+			got[c.Time] = c.Values
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("periods of %s (-want +got):\n%s", step, diff)
+		}
 	}
 }
 
