@@ -3,7 +3,6 @@ package broker_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -40,11 +39,11 @@ type running struct {
 func start(t testing.TB, cfg broker.Config, creds broker.Credentials) *running {
 	t.Helper()
 	r := &running{reg: prometheus.NewRegistry()}
-	out := io.Writer(io.Discard)
+	handler := slog.DiscardHandler
 	if testing.Verbose() {
-		out = os.Stderr
+		handler = slog.NewTextHandler(os.Stderr, nil)
 	}
-	b, err := broker.New(cfg, creds, r.reg, slog.New(slog.NewTextHandler(out, nil)))
+	b, err := broker.New(cfg, creds, r.reg, slog.New(handler))
 	if err != nil {
 		t.Fatal(err)
 	}
