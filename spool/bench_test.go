@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lamppost-city/lamppost/spool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func benchConfig(policy spool.SyncPolicy) spool.Config {
@@ -32,11 +33,15 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchAppend(b *testing.B, policy spool.SyncPolicy, size, callers int) {
-	s, err := spool.Open(b.TempDir(), benchConfig(policy), nil, nil)
+	reg := prometheus.NewRegistry()
+	s, err := spool.Open(b.TempDir(), benchConfig(policy), reg, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
+	defer func() {
+		b.ReportMetric(float64(b.N)/max(1, gather(b, reg)["lamppost_spool_sync_seconds"]), "frames/sync")
+	}()
 	frame := frameOf(0, size)
 	b.SetBytes(int64(size))
 	b.ReportAllocs()

@@ -10,7 +10,7 @@ import (
 )
 
 // gather returns the values by name and labels.
-func gather(t *testing.T, reg prometheus.Gatherer) map[string]float64 {
+func gather(t testing.TB, reg prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := reg.Gather() // a pedantic registry checks descriptions as well
 	if err != nil {

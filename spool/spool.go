@@ -40,6 +40,7 @@ type Spool struct {
 	cursors  map[string]*cursor
 	group    *group // the one that fills
 	spare    *group // to be used again
+	buf      []byte // likewise
 	flights  int    // groups that hold frames and are not finished
 	reserved int64  // bytes admitted to groups and not written yet
 	full     bool   // an append found no room, and none has come since
