@@ -49,7 +49,9 @@ export function seeded(seed) {
 function hash(text) {
   let h = 2166136261;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 16777619);
-  return (h >>> 0) / 4294967296;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 4294967296;
 }
 
 const STREET = ['Mill', 'Bridge', 'Harbour', 'Station', 'Market', 'Canal', 'Garden', 'School', 'Abbey', 'Tanner', 'Linden', 'Foundry', 'Chapel', 'Quay', 'Weaver', 'Ferry'];

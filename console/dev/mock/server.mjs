@@ -142,7 +142,7 @@ async function make(state, request, route, query) {
 const view = (s, now) => {
   const seen = lastSeen(s, now);
   return {
-    id: s.id, title: s.title, site: s.site, site_title: s.site_title, district: s.district, lon: s.lon, lat: s.lat, publisher: s.publisher,
+    id: s.id, title: s.title, site: s.site, site_title: s.site_title, district: s.district, lon: s.lon, lat: s.lat, publisher: s.publisher === '' ? s.id : s.publisher,
     cadence_s: s.cadence_s, quantities: s.quantities, domains: s.domains, state: stateOf(s, now), last_seen: seen === null ? null : new Date(seen).toISOString(),
   };
 };
@@ -150,9 +150,9 @@ const view = (s, now) => {
 function pick(state, query) {
   const has = (key, test) => !query.get(key) || test(query.get(key));
   return state.city.sensors.filter((s) =>
-    has('sensor', () => query.getAll('sensor').includes(s.id)) && has('site', (v) => s.site === v) && has('district', (v) => s.district === v) &&
+    has('sensor', () => query.getAll('sensor').includes(s.id)) && has('district', (v) => s.district === v) &&
     has('domain', (v) => s.domains.includes(v)) && has('quantity', () => query.getAll('quantity').some((name) => s.quantities.includes(name))) &&
-    has('q', (v) => `${s.id} ${s.title} ${s.site_title}`.toLowerCase().includes(v.toLowerCase())));
+    has('q', (v) => v.toLowerCase().split(/\s+/).every((word) => `${s.id} ${s.title} ${s.site} ${s.site_title}`.toLowerCase().includes(word))));
 }
 
 function listSensors(state, query, now) {
@@ -239,7 +239,7 @@ function points(s, name, channel, from, until, step, agg) {
     // A sensor that lost its link this morning: an hour without values, so that gaps are seen.
     if (s.id.endsWith('3') && t % 86_400_000 > 5 * 3_600_000 && t % 86_400_000 < 5.8 * 3_600_000) continue;
     const value = valueAt(s, name, channel, t + (raw ? 0 : step / 2));
-    const spread = raw ? 0 : Math.abs(value) * 0.06 + 0.2;
+    const spread = raw ? 0 : Math.abs(value) * 0.01;
     made.push([t, agg === 'min' ? value - spread : agg === 'max' ? value + spread : agg === 'sum' ? value * Math.round(step / 1000 / s.cadence_s) : value]);
   }
   return made;

@@ -57,14 +57,21 @@ export function query(path: string, params: Record<string, string | number | rea
 /** The address of a path of the API, for streams. */
 export const address = (path: string) => BASE + path;
 
-async function send(path: string, init: RequestInit, stop?: AbortSignal): Promise<Response> {
+interface Asked {
+  method?: string;
+  body?: string;
+  type?: string;
+}
+
+async function send(path: string, { method = 'GET', body, type }: Asked, stop?: AbortSignal): Promise<Response> {
   // By hand: AbortSignal.any and timeout are younger than some phones that open this page.
   const ended = new AbortController();
   const deadline = setTimeout(() => ended.abort(), DEADLINE_MS);
   const stopped = (): void => ended.abort();
   stop?.addEventListener('abort', stopped);
   try {
-    const response = await fetch(BASE + path, { ...init, signal: ended.signal, headers: { Accept: 'application/json', ...init.headers } });
+    const headers = { Accept: 'application/json', ...(type === undefined ? {} : { 'Content-Type': type }) };
+    const response = await fetch(BASE + path, { method, headers, signal: ended.signal, ...(body === undefined ? {} : { body }) });
     if (!response.ok) throw await faultOf(response);
     // The whole body, so that the deadline holds for it too.
     return new Response(response.status === 204 ? null : await response.blob(), response);
@@ -88,14 +95,17 @@ export async function get<T>(path: string, stop?: AbortSignal): Promise<T> {
   }
 }
 
-/** Posts JSON and reads JSON; a 204 gives undefined. */
+/** Posts JSON and reads JSON; an answer without a body gives undefined. */
 export async function post<T>(path: string, body: unknown, stop?: AbortSignal): Promise<T> {
-  const response = await send(path, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }, stop);
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  const response = await send(path, { method: 'POST', body: JSON.stringify(body), type: 'application/json' }, stop);
+  const text = await response.text();
+  return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
 /** Whoever asks is told whether they are in: the cookie is set by the answer and cannot be read here. */
-export const signIn = (token: string) => post<void>('session', { token: token.trim() });
+export async function signIn(token: string): Promise<void> {
+  await post('session', { token: token.trim() });
+}
 
 /** Forgets the session on this device. */
 export async function signOut(): Promise<void> {

@@ -105,7 +105,7 @@ async function keepOpen(path: string, signal: AbortSignal, take: (e: SSEvent) =>
       failures = 0;
       phase('live');
     });
-    if (signal.aborted) return;
+    if (outcome === 'stopped') return;
     if (outcome === 'signed_out') {
       phase('signed_out');
       return;
@@ -117,7 +117,7 @@ async function keepOpen(path: string, signal: AbortSignal, take: (e: SSEvent) =>
   }
 }
 
-async function readOnce(path: string, end: AbortSignal, take: (e: SSEvent) => void, opened: () => void): Promise<'ended' | 'signed_out'> {
+async function readOnce(path: string, end: AbortSignal, take: (e: SSEvent) => void, opened: () => void): Promise<'ended' | 'signed_out' | 'stopped'> {
   const dead = new AbortController();
   const over = (): void => dead.abort();
   let watchdog = setTimeout(over, DEAD_AFTER_MS);
@@ -137,7 +137,7 @@ async function readOnce(path: string, end: AbortSignal, take: (e: SSEvent) => vo
       for (const event of events(value)) take(event);
     }
   } catch {
-    return 'ended';
+    return end.aborted ? 'stopped' : 'ended';
   } finally {
     clearTimeout(watchdog);
     end.removeEventListener('abort', over);

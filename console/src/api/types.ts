@@ -32,8 +32,10 @@ export interface Sensor {
   site: string;
   site_title: string;
   district: string;
-  lon: number;
-  lat: number;
+  /** Null where the site has no position. */
+  lon: number | null;
+  lat: number | null;
+  /** Whoever publishes for it: its own id where it does so itself. */
   publisher: string;
   /** 0: reports when it likes, and is never silent. */
   cadence_s: number;

@@ -58,7 +58,7 @@ export function Header({ path, city }: { path: string; city: string | undefined 
   const here = (to: string): boolean => (to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`));
   return (
     <header className="top">
-      <Link to="/" className="brand" aria-label={city === undefined ? 'Lamppost, overview' : `Lamppost, ${city}, overview`}>
+      <Link to="/" className="brand">
         <Mark />
         <span className="brand-name">Lamppost</span>
         {city !== undefined && <span className="brand-city">{city}</span>}

@@ -1,6 +1,6 @@
 // Signing in: one form that takes the token from the data folder. It is shown when the API asks for it, as a page when
 // nothing can be read without it, as a dialog when something is to be changed.
-import { createContext, type FormEvent, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { createContext, type ReactNode, type SubmitEvent, useCallback, useContext, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { asFault, type Fault, signIn, signOut } from '../api/client.ts';
 import { reloadAll } from '../api/resource.ts';
 import { CrossIcon, Mark } from '../parts/Icons.tsx';
@@ -32,7 +32,7 @@ function TokenForm({ reason, done }: { reason: string; done: () => void }) {
   const [token, setToken] = useState('');
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<Fault>();
-  const submit = async (event: FormEvent): Promise<void> => {
+  const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     if (token.trim() === '') return;
     setBusy(true);

@@ -22,7 +22,8 @@ interface ChartProps {
   /** Names of the values 0, 1, 2 of a state; undefined for a number. */
   states: readonly string[] | undefined;
   zone: string;
-  format: (value: number) => string;
+  /** A value as the axis says it: short. */
+  tick: (value: number) => string;
   /** The shown range in seconds. */
   from: number;
   to: number;
@@ -39,7 +40,7 @@ const colour = (name: string) => getComputedStyle(document.documentElement).getP
 const lookOf = (i: number) => ({ stroke: colour(`--line-${(i % 6) + 1}`), dash: DASHES[i % DASHES.length] ?? [] });
 const textSize = () => Math.max(12, Math.round(Number.parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.78));
 
-type Shape = Pick<ChartProps, 'lines' | 'states' | 'zone' | 'format' | 'sync' | 'onCursor'>;
+type Shape = Pick<ChartProps, 'lines' | 'states' | 'zone' | 'tick' | 'sync' | 'onCursor'>;
 
 function options(p: Shape, width: number, height: number): uPlot.Options {
   const font = `${textSize()}px ${getComputedStyle(document.body).fontFamily}`;
@@ -50,16 +51,16 @@ function options(p: Shape, width: number, height: number): uPlot.Options {
     width,
     height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), p.zone),
-    padding: [12, 4, 0, 0],
+    padding: [10, 10, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: p.sync }, drag: { x: false, y: false }, points: { size: 9 }, y: false },
     scales: { x: { time: true }, y: states === undefined ? {} : { range: [-0.3, states.length - 0.7] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_u, splits, _axis, _space, step) => timeLabels(splits, step, p.zone) },
+      { ...axis, grid: { show: false }, space: 70, size: textSize() * 2.4, values: (_u, splits, _axis, _space, step) => timeLabels(splits, step, p.zone) },
       {
         ...axis,
-        size: (_u, values) => Math.max(44, ...(values ?? []).map((v) => String(v).length * textSize() * 0.58 + 18)),
-        values: (_u, splits) => splits.map((v) => (states === undefined ? p.format(v) : (states[v] ?? ''))),
+        size: (_u, values) => Math.max(44, ...((values as string[] | null) ?? []).map((v) => v.length * textSize() * 0.58 + 18)),
+        values: (_u, splits) => splits.map((v) => (states === undefined ? p.tick(v) : (states[v] ?? ''))),
         ...(states === undefined ? {} : { splits: () => states.map((_, i) => i) }),
       },
     ],
@@ -101,7 +102,7 @@ export function Chart(props: ChartProps) {
     const size = () => ({ width: Math.max(200, box.clientWidth), height: Math.max(140, box.clientHeight) });
     const p = latest.current;
     const { width, height } = size();
-    const made = new uPlot(options({ ...p, onCursor: (i) => latest.current.onCursor(i), format: (v) => latest.current.format(v) }, width, height), p.data, box);
+    const made = new uPlot(options({ ...p, onCursor: (i) => latest.current.onCursor(i), tick: (v) => latest.current.tick(v) }, width, height), p.data, box);
     plot.current = made;
     made.setScale('x', { min: p.from, max: p.to });
     const resized = new ResizeObserver(() => made.setSize(size()));

@@ -12,6 +12,7 @@ import { STATE_TITLE } from '../words/names.ts';
 import { count } from '../words/numbers.ts';
 import { look, SITES } from './look.ts';
 import { drawMark, palette } from './marks.ts';
+import { namePoints } from './names.ts';
 
 // A file of this host, not a blob: the page's policy allows scripts from here alone.
 setWorkerUrl(workerUrl);
@@ -70,11 +71,22 @@ function addMarks(map: MapLibreMap, scale: number): void {
   }
 }
 
-function makeMap(holder: HTMLElement, clustered: boolean, scale: number): MapLibreMap {
+interface Start {
+  plan: FeatureCollection | undefined;
+  sites: readonly Site[];
+  clustered: boolean;
+}
+
+const NOTHING: FeatureCollection = { type: 'FeatureCollection', features: [] };
+
+function makeMap(holder: HTMLElement, { plan, sites, clustered }: Start): MapLibreMap {
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const scale = pageScale();
+  const bounds = boxOf(sites, plan);
   const map = new MapLibreMap({
     container: holder,
-    style: look(palette(), scale, clustered),
+    style: look(palette(), scale, clustered, { plan: plan ?? NOTHING, names: plan === undefined ? NOTHING : namePoints(plan), sites: features(sites) }),
+    ...(bounds === undefined ? {} : { bounds, fitBoundsOptions: { padding: 24 * scale, maxZoom: 16 } }),
     attributionControl: false,
     dragRotate: false,
     pitchWithRotate: false,
@@ -88,6 +100,7 @@ function makeMap(holder: HTMLElement, clustered: boolean, scale: number): MapLib
   });
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
+  map.on('style.load', () => addMarks(map, scale));
   return map;
 }
 
@@ -108,7 +121,7 @@ function lighting(map: MapLibreMap, onLit: CityMapProps['onLit']): () => void {
     }
   };
   const stop = onLit((sites) => {
-    if (document.hidden || !map.isStyleLoaded()) return;
+    if (document.hidden || map.getSource(SITES) === undefined) return;
     const now = performance.now();
     for (const id of sites) since.set(id, now);
     if (frame === 0) frame = requestAnimationFrame(draw);
@@ -128,51 +141,55 @@ interface Hover {
 export function CityMap({ plan, sites, scheme, chosen, choose, onLit, failed }: CityMapProps) {
   const holder = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<MapLibreMap>();
+  const [drawn, setDrawn] = useState(false);
   const [hover, setHover] = useState<Hover>();
-  const fitted = useRef(false);
   const clustered = sites.length > CLUSTER_ABOVE;
-  const chooseRef = useRef(choose);
+  const latest = useRef({ choose, plan, sites, clustered });
   useEffect(() => {
-    chooseRef.current = choose;
+    latest.current = { choose, plan, sites, clustered };
   });
 
   useEffect(() => {
     if (holder.current === null) return;
     let made: MapLibreMap;
     try {
-      made = makeMap(holder.current, clustered, pageScale());
+      made = makeMap(holder.current, latest.current);
     } catch {
       failed();
       return;
     }
-    made.on('load', () => {
-      addMarks(made, pageScale());
-      setMap(made);
-    });
-    const stop = listen(made, (id) => chooseRef.current(id), setHover);
+    made.on('style.load', () => setMap(made));
+    const dark = lighting(made, onLit);
+    made.once('idle', () => setDrawn(true));
+    const stop = listen(made, (id) => latest.current.choose(id), setHover);
     return () => {
       stop();
+      dark();
       setMap(undefined);
-      fitted.current = false;
+      setDrawn(false);
       made.remove();
     };
-  }, [clustered, scheme, failed]);
+  }, [clustered, scheme, failed, onLit]);
 
   useEffect(() => {
-    if (map === undefined) return;
-    if (plan !== undefined) void map.getSource<GeoJSONSource>('plan')?.setData(plan);
+    if (map === undefined || plan === undefined) return;
+    void map.getSource<GeoJSONSource>('plan')?.setData(plan);
+    void map.getSource<GeoJSONSource>('names')?.setData(namePoints(plan));
   }, [map, plan]);
 
   useEffect(() => {
-    if (map === undefined) return;
-    void map.getSource<GeoJSONSource>(SITES)?.setData(features(sites));
-    const box = boxOf(sites, plan);
-    if (fitted.current || box === undefined) return;
-    fitted.current = true;
-    map.fitBounds(box, { padding: 28 * pageScale(), animate: false, maxZoom: 16 });
-  }, [map, sites, plan]);
+    void map?.getSource<GeoJSONSource>(SITES)?.setData(features(sites));
+  }, [map, sites]);
 
-  useEffect(() => (map === undefined ? undefined : lighting(map, onLit)), [map, onLit]);
+  // The plan may come after the sites: then the view is widened to it, once.
+  const planned = plan !== undefined;
+  const seen = useRef(planned);
+  useEffect(() => {
+    if (map === undefined || !planned || seen.current) return;
+    seen.current = true;
+    const box = boxOf(latest.current.sites, latest.current.plan);
+    if (box !== undefined) map.fitBounds(box, { padding: 24 * pageScale(), maxZoom: 16, animate: false });
+  }, [map, planned]);
 
   useEffect(() => {
     if (map === undefined) return;
@@ -181,12 +198,12 @@ export function CityMap({ plan, sites, scheme, chosen, choose, onLit, failed }: 
 
   const fit = (): void => {
     const box = boxOf(sites, plan);
-    if (box !== undefined) map?.fitBounds(box, { padding: 28 * pageScale(), maxZoom: 16 });
+    if (box !== undefined) map?.fitBounds(box, { padding: 24 * pageScale(), maxZoom: 16 });
   };
 
   return (
     <div className="city-map">
-      <div ref={holder} className="city-map-canvas" data-ready={map !== undefined} />
+      <div ref={holder} className="city-map-canvas" data-drawn={drawn} />
       {hover !== undefined && (
         <p className="map-hover" style={{ left: hover.x, top: hover.y }} aria-hidden="true">
           {hover.text}

@@ -71,7 +71,10 @@ export function MapPane({ kept, domain, onLit }: MapPaneProps) {
       <div className="map-body">
         <Answer kept={kept} what="the sites" lines={4}>
           {() =>
-            list ? (
+            // Sites and plan are drawn together; the plan is not waited for when it does not come.
+            !list && plan.data === undefined && plan.fault === undefined ? (
+              <Waiting what="the street plan" lines={1} />
+            ) : list ? (
               <SiteList sites={sites} chosen={chosen} choose={setChosen} />
             ) : (
               <Suspense fallback={<Waiting what="the map" lines={1} />}>

@@ -11,7 +11,7 @@ import { ago, useNow } from '../words/times.ts';
 
 export function SiteCard({ site, close }: { site: Site; close: () => void }) {
   const now = useNow(5000);
-  const sensors = useResource<List<Sensor>>(query('sensors', { site: site.id, q: site.title, limit: 200 }), 10_000);
+  const sensors = useResource<List<Sensor>>(query('sensors', { q: site.id, limit: 200 }), 10_000);
   return (
     <section className="site-card" aria-labelledby="site-card-title">
       <header>

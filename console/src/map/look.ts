@@ -1,5 +1,6 @@
 // How the map looks: the street plan below, the sites above. Everything it draws comes from this host; labels are drawn
 // with the fonts of the device.
+import type { FeatureCollection } from 'geojson';
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import type { Palette } from './marks.ts';
 
@@ -16,6 +17,7 @@ function planLayers(c: Palette, scale: number): LayerSpecification[] {
   const minor: ExpressionSpecification = ['all', ofKind('street'), ['!', main]];
   return [
     { id: 'land', type: 'background', paint: { 'background-color': c.land } },
+    { id: 'town', type: 'fill', source: 'plan', filter: ofKind('district'), paint: { 'fill-color': c.town } },
     { id: 'park', type: 'fill', source: 'plan', filter: ofKind('park'), paint: { 'fill-color': c.park } },
     { id: 'water', type: 'fill', source: 'plan', filter: ['all', ofKind('water'), ['!=', ['geometry-type'], 'LineString']], paint: { 'fill-color': c.water } },
     { id: 'stream', type: 'line', source: 'plan', filter: ['all', ofKind('water'), ['==', ['geometry-type'], 'LineString']], paint: { 'line-color': c.water, 'line-width': wide(3, 40, scale) } },
@@ -28,14 +30,14 @@ function planLayers(c: Palette, scale: number): LayerSpecification[] {
 }
 
 function labelLayers(c: Palette, scale: number): LayerSpecification[] {
-  const halo = { 'text-halo-color': c.land, 'text-halo-width': 1.6 * scale };
+  const halo = { 'text-halo-color': c.town, 'text-halo-width': 1.6 * scale };
   return [
     {
       id: 'water-name',
       type: 'symbol',
-      source: 'plan',
+      source: 'names',
       filter: ofKind('water'),
-      minzoom: 12.5,
+      minzoom: 11,
       layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 13 * scale, 'text-letter-spacing': 0.2 },
       paint: { 'text-color': c.waterLabel, 'text-halo-color': c.water, 'text-halo-width': 1 },
     },
@@ -51,7 +53,7 @@ function labelLayers(c: Palette, scale: number): LayerSpecification[] {
     {
       id: 'district-name',
       type: 'symbol',
-      source: 'plan',
+      source: 'names',
       filter: ofKind('district'),
       maxzoom: 15.5,
       layout: { 'text-field': ['upcase', ['coalesce', ['get', 'name'], ['get', 'title'], '']], 'text-font': BOLD, 'text-size': 11.5 * scale, 'text-letter-spacing': 0.16, 'text-max-width': 8, 'text-padding': 6 },
@@ -129,16 +131,23 @@ function siteLayers(c: Palette, scale: number): LayerSpecification[] {
   ];
 }
 
-/** The whole style, without the sources' data. clustered: sites close together are drawn as one. */
-export function look(c: Palette, scale: number, clustered: boolean): StyleSpecification {
-  const nothing = { type: 'FeatureCollection' as const, features: [] };
+/** What the map shows: the plan, the places of its names, and the sites. */
+export interface Shown {
+  plan: FeatureCollection;
+  names: FeatureCollection;
+  sites: FeatureCollection;
+}
+
+/** The whole style. clustered: sites close together are drawn as one. */
+export function look(c: Palette, scale: number, clustered: boolean, shown: Shown): StyleSpecification {
   return {
     version: 8,
     sources: {
-      plan: { type: 'geojson', data: nothing, tolerance: 0.2 },
+      plan: { type: 'geojson', data: shown.plan, tolerance: 0.2 },
+      names: { type: 'geojson', data: shown.names },
       [SITES]: {
         type: 'geojson',
-        data: nothing,
+        data: shown.sites,
         promoteId: 'id',
         cluster: clustered,
         clusterRadius: 46 * scale,

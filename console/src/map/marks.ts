@@ -9,6 +9,7 @@ export interface Mark {
 
 export interface Palette {
   land: string;
+  town: string;
   water: string;
   park: string;
   street: string;
@@ -27,6 +28,7 @@ export interface Palette {
 
 const NAMES: Record<keyof Palette, string> = {
   land: '--map-land',
+  town: '--map-town',
   water: '--map-water',
   park: '--map-park',
   street: '--map-street',

@@ -11,6 +11,8 @@ import { span, useNow, useTimes } from '../words/times.ts';
 
 const NEW_MS = 15 * 60_000;
 const SHOWN = 60;
+/** Beside the length of the silence, the hour alone is clear for this long. */
+const SAME_DAY_MS = 22 * 3_600_000;
 
 export interface Counts {
   total: number;
@@ -98,7 +100,7 @@ function SilentRow({ sensor }: { sensor: Sensor }) {
           <span className="attention-since">
             <strong>{span(now - seen)}</strong>
             <span className="quiet">
-              {now - seen < NEW_MS && <span className="badge">new</span>} since {times.near(seen, now)}
+              {now - seen < NEW_MS && <span className="badge">new</span>} since {now - seen < SAME_DAY_MS ? times.clock(seen) : times.dateTime(seen)}
             </span>
           </span>
         )}

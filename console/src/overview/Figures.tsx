@@ -1,5 +1,5 @@
 // The live figures of the city, by domain: one large, the others beside it, each with its last hour.
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Kept } from '../api/resource.ts';
 import type { Domain, Figure, List, Quantity } from '../api/types.ts';
 import { DOMAINS } from '../api/types.ts';
@@ -8,11 +8,13 @@ import { Aged } from '../parts/Aged.tsx';
 import { DomainIcon } from '../parts/Icons.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
 import { AGG_TITLE, DOMAIN_TITLE } from '../words/names.ts';
-import { count, isRatio, shown, withUnit } from '../words/numbers.ts';
+import { isRatio, type Shown, shown, whole } from '../words/numbers.ts';
 import { useNow } from '../words/times.ts';
-import { grow, seed, TREND_MS, trendKey, trendOf } from './trends.ts';
+import { grow, type Point, seed, TREND_MS, trendKey, trendOf } from './trends.ts';
 
 const OLD_AFTER_MS = 20_000;
+/** One large and a row of three. */
+const WALL_FIGURES = 4;
 
 type FiguresKept = Kept<{ items: Figure[] }> & { reload: () => void };
 
@@ -24,17 +26,20 @@ function useTrends(kept: FiguresKept): void {
     if (figures === undefined || kept.at === undefined) return;
     for (const f of figures) grow(trendKey(f), kept.at, f.value);
   }, [figures, kept.at]);
-  const known = figures !== undefined && figures.length > 0;
+  // Asked for once per opening of the page: later answers have the same figures.
+  const wanted = useRef<readonly Figure[]>([]);
   useEffect(() => {
-    if (!known || figures === undefined) return;
+    wanted.current = figures ?? [];
+  }, [figures]);
+  const known = figures !== undefined;
+  useEffect(() => {
+    if (!known) return;
     const stop = new AbortController();
-    const timer = setTimeout(() => void seed(figures, stop.signal).then(() => redraw((n) => n + 1)), 400);
+    const timer = setTimeout(() => void seed(wanted.current, stop.signal).then(() => redraw((n) => n + 1)), 400);
     return () => {
       clearTimeout(timer);
       stop.abort();
     };
-    // Once per opening of the page: later answers have the same figures.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [known]);
 }
 
@@ -48,6 +53,7 @@ interface FigureProps {
 function FigureCell({ figure, quantity, at, large }: FigureProps) {
   const now = useNow(5000);
   const value = shown(figure.value, figure.unit, isRatio(quantity));
+  const points = trendOf(trendKey(figure));
   return (
     <Aged as="li" at={at} limitMs={OLD_AFTER_MS} className={large ? 'figure large' : 'figure'}>
       <p className="figure-title">{figure.title}</p>
@@ -56,21 +62,33 @@ function FigureCell({ figure, quantity, at, large }: FigureProps) {
         {value.unit !== '' && <span className="unit">{value.unit}</span>}
       </p>
       <p className="figure-of">
-        {AGG_TITLE[figure.agg]} {count(figure.sensors, 'sensor')}
+        {AGG_TITLE[figure.agg]} {whole(figure.sensors)}
+        <span className={large ? '' : 'hidden-text'}> {figure.sensors === 1 ? 'sensor' : 'sensors'}</span>
       </p>
-      <Sparkline points={trendOf(trendKey(figure))} now={now} spanMs={TREND_MS} />
+      <Sparkline points={points} now={now} spanMs={TREND_MS} />
+      {large && <p className="figure-range">{hourOf(points, now, (v) => shown(v, figure.unit, isRatio(quantity)))}</p>}
     </Aged>
   );
 }
 
+/** Between what the last hour's line runs: it has no axis, so the words are its scale. */
+function hourOf(points: readonly Point[], now: number, show: (v: number) => Shown): string {
+  const values = points.filter(([t]) => t >= now - TREND_MS).map(([, v]) => v);
+  if (values.length < 2) return '';
+  const [low, high] = [show(Math.min(...values)), show(Math.max(...values))];
+  return `last hour ${low.number}${low.unit === high.unit ? '' : ` ${low.unit}`} to ${high.number}${high.unit === '' ? '' : ` ${high.unit}`}`;
+}
+
 interface DomainFiguresProps {
   domain: Domain;
+  /** All figures of the domain; on the wall only the first few have room. */
+  all: boolean;
   figures: Figure[];
   quantities: Map<string, Quantity>;
   at: number | undefined;
 }
 
-function DomainFigures({ domain, figures, quantities, at }: DomainFiguresProps) {
+function DomainFigures({ domain, all, figures, quantities, at }: DomainFiguresProps) {
   return (
     <section className="domain" aria-labelledby={`domain-${domain}`}>
       <h3 id={`domain-${domain}`}>
@@ -81,7 +99,7 @@ function DomainFigures({ domain, figures, quantities, at }: DomainFiguresProps) 
         <p className="quiet">No sensor of this domain reports now.</p>
       ) : (
         <ul className="figure-list">
-          {figures.slice(0, 5).map((f, i) => (
+          {figures.slice(0, all ? figures.length : WALL_FIGURES).map((f, i) => (
             <FigureCell key={trendKey(f)} figure={f} quantity={quantities.get(f.quantity)} at={at} large={i === 0} />
           ))}
         </ul>
@@ -100,7 +118,7 @@ export function Figures({ kept, quantities, only }: FiguresProps) {
   useTrends(kept);
   const byName = new Map((quantities?.items ?? []).map((q) => [q.name, q]));
   return (
-    <section className="figures" aria-labelledby="figures-title">
+    <section className="figures" aria-labelledby="figures-title" tabIndex={0}>
       <h2 id="figures-title" className="hidden-text">
         Figures now
       </h2>
@@ -111,13 +129,10 @@ export function Figures({ kept, quantities, only }: FiguresProps) {
               <p>They appear with the first readings. Let a sensor publish to city/&lt;sensor&gt;/readings, or start Lamppost with a demonstration city: lamppost up --demo 120.</p>
             </Empty>
           ) : (
-            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} figures={items.filter((f) => f.domain === d)} quantities={byName} at={kept.at} />)
+            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} all={only !== undefined} figures={items.filter((f) => f.domain === d)} quantities={byName} at={kept.at} />)
           )
         }
       </Answer>
     </section>
   );
 }
-
-/** A figure in one sentence, for screen readers. */
-export const figureSentence = (f: Figure, q: Quantity | undefined) => `${f.title} ${withUnit(f.value, f.unit, isRatio(q))}, ${AGG_TITLE[f.agg]} ${count(f.sensors, 'sensor')}`;

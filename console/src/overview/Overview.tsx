@@ -4,12 +4,13 @@ import { useSearch } from '../app/router.tsx';
 import { query } from '../api/client.ts';
 import { useLive } from '../api/live.ts';
 import { useResource } from '../api/resource.ts';
-import type { Domain, Figure, List, Pipeline, Quantity, Reading, Sensor, Site } from '../api/types.ts';
+import type { District, Domain, Figure, List, Pipeline, Quantity, Reading, Sensor, Site } from '../api/types.ts';
 import { DOMAINS } from '../api/types.ts';
 import { DomainIcon } from '../parts/Icons.tsx';
 import { Waiting } from '../parts/Says.tsx';
 import { DOMAIN_TITLE } from '../words/names.ts';
 import { Attention, type Counts, Headline } from './Attention.tsx';
+import { byDistrict, Districts } from './Districts.tsx';
 import { Figures } from './Figures.tsx';
 import { Strip } from './Strip.tsx';
 
@@ -88,6 +89,8 @@ export function Overview() {
   const pipeline = useResource<Pipeline>('pipeline', 2000);
   const quantities = useResource<List<Quantity>>('quantities');
   const sites = useResource<List<Site>>('sites', (counts?.total ?? 0) > 2000 ? 60_000 : 10_000);
+  const districts = useResource<{ items: District[] }>('districts', 600_000);
+  const sums = useMemo(() => byDistrict(sites.data?.items ?? [], districts.data?.items ?? []), [sites.data, districts.data]);
   const onLit = useLitSites(counts?.total);
   const silentCount = counts?.silent ?? 0;
   useEffect(() => {
@@ -99,7 +102,10 @@ export function Overview() {
       <div className="overview-say">
         <Headline counts={counts} only={domain} />
         <DomainFilter domain={domain} set={setDomain} />
-        <Attention silent={silent} counts={counts} pipeline={pipeline.data} only={domain} />
+        <div className="say-scroll">
+          <Attention silent={silent} counts={counts} pipeline={pipeline.data} only={domain} />
+          {domain === undefined && <Districts sums={sums} />}
+        </div>
       </div>
       <section className="overview-map" aria-labelledby="map-title">
         <h2 id="map-title" className="hidden-text">

@@ -16,13 +16,13 @@ export function Pager({ offset, limit, total, what, go }: PagerProps) {
   return (
     <nav className="pager" aria-label={`Pages of ${what}`}>
       <button type="button" className="button" disabled={offset === 0} onClick={() => go(Math.max(0, offset - limit))}>
-        Earlier
+        Previous
       </button>
       <p>
         {whole(offset + 1)} to {whole(to)} of {whole(total)}
       </p>
       <button type="button" className="button" disabled={to >= total} onClick={() => go(offset + limit)}>
-        Further
+        Next
       </button>
     </nav>
   );

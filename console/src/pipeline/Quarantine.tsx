@@ -47,7 +47,7 @@ function Replay({ reason, chosen, total, done }: ReplayProps) {
         </>
       ) : (
         <button type="button" className="button primary" disabled={total === 0} onClick={() => void run()}>
-          Replay {what}
+          {total === 0 ? 'Replay' : `Replay ${what}`}
         </button>
       )}
       <p role="status" className="replay-said">
@@ -56,6 +56,56 @@ function Replay({ reason, chosen, total, done }: ReplayProps) {
         {state.phase === 'failed' && `${state.fault.title}. ${state.fault.todo}`}
       </p>
     </div>
+  );
+}
+
+interface MessagesProps {
+  items: readonly Quarantined[];
+  chosen: ReadonlySet<number>;
+  choose: (id: number) => void;
+}
+
+function Messages({ items, chosen, choose }: MessagesProps) {
+  return (
+    <ul className="quarantine-list">
+      {items.map((item) => (
+        <QuarantineRow key={item.id} item={item}>
+          <label className="choose">
+            <input type="checkbox" checked={chosen.has(item.id)} onChange={() => choose(item.id)} />
+            <span className="hidden-text">
+              Choose message {item.id}, {reasonOf(item.reason).title}
+            </span>
+          </label>
+        </QuarantineRow>
+      ))}
+    </ul>
+  );
+}
+
+interface OlderProps {
+  items: readonly Quarantined[];
+  total: number;
+  /** The ids that this page and those before it began before. */
+  before: readonly number[];
+  go: (before: number[]) => void;
+}
+
+function Older({ items, total, before, go }: OlderProps) {
+  const last = items.at(-1);
+  const passed = before.length * LIMIT;
+  if (total <= LIMIT || last === undefined) return null;
+  return (
+    <nav className="pager" aria-label="Pages of the quarantine">
+      <button type="button" className="button" disabled={before.length === 0} onClick={() => go(before.slice(0, -1))}>
+        Newer
+      </button>
+      <p>
+        {whole(passed + 1)} to {whole(passed + items.length)} of {whole(total)}
+      </p>
+      <button type="button" className="button" disabled={passed + items.length >= total} onClick={() => go([...before, last.id])}>
+        Older
+      </button>
+    </nav>
   );
 }
 
@@ -78,7 +128,6 @@ export function Quarantine({ rejected }: { rejected: Record<string, number> | un
     change({ reason: value });
   };
   const total = kept.data?.total ?? 0;
-  const last = kept.data?.items.at(-1);
   return (
     <section className="quarantine" aria-labelledby="quarantine-title">
       <div className="section-head">
@@ -97,17 +146,15 @@ export function Quarantine({ rejected }: { rejected: Record<string, number> | un
             ))}
           </select>
         </label>
-        {total > 0 && (
-          <Replay
-            reason={reason}
-            chosen={chosen}
-            total={total}
-            done={() => {
-              setChosen(new Set());
-              kept.reload();
-            }}
-          />
-        )}
+        <Replay
+          reason={reason}
+          chosen={chosen}
+          total={total}
+          done={() => {
+            setChosen(new Set());
+            kept.reload();
+          }}
+        />
       </div>
       {reason !== '' && <p className="quarantine-todo">{reasonOf(reason).todo}</p>}
       <Answer kept={kept} what="the quarantine" lines={5}>
@@ -118,31 +165,8 @@ export function Quarantine({ rejected }: { rejected: Record<string, number> | un
             </Empty>
           ) : (
             <>
-              <ul className="quarantine-list">
-                {items.map((item) => (
-                  <QuarantineRow key={item.id} item={item}>
-                    <label className="choose">
-                      <input type="checkbox" checked={chosen.has(item.id)} onChange={() => choose(item.id)} />
-                      <span className="hidden-text">
-                        Choose message {item.id}, {reasonOf(item.reason).title}
-                      </span>
-                    </label>
-                  </QuarantineRow>
-                ))}
-              </ul>
-              {(before.length > 0 || items.length === LIMIT) && (
-                <nav className="pager" aria-label="Pages of the quarantine">
-                  <button type="button" className="button" disabled={before.length === 0} onClick={() => setBefore(before.slice(0, -1))}>
-                    Newer
-                  </button>
-                  <p>
-                    {whole(before.length * LIMIT + 1)} to {whole(before.length * LIMIT + items.length)} of {whole(total)}
-                  </p>
-                  <button type="button" className="button" disabled={items.length < LIMIT || last === undefined} onClick={() => last !== undefined && setBefore([...before, last.id])}>
-                    Older
-                  </button>
-                </nav>
-              )}
+              <Messages items={items} chosen={chosen} choose={choose} />
+              <Older items={items} total={total} before={before} go={setBefore} />
             </>
           )
         }

@@ -113,6 +113,12 @@ function Table({ data, lines, format, title }: { data: [number[], ...(number | n
   );
 }
 
+/** The axis names the unit only where it was scaled: 20 kW, but 45 for 45 km/h, whose unit stands beside the value. */
+function tickOf(value: number, unit: string, ratio: boolean): string {
+  const s = shown(value, unit, ratio);
+  return ratio || (s.unit !== unit && s.unit !== '') ? `${s.number} ${s.unit}` : s.number;
+}
+
 /** In words, for those who cannot see the chart. */
 function describe(title: string, lines: readonly Line[], range: Range, format: (v: number) => string): string {
   const parts = lines.map((l) => {
@@ -132,8 +138,8 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
   const [asTable, setAsTable] = useState(false);
   const [cursor, setCursor] = useState<number | null>(null);
   const { growing, range, version } = grown;
-  const states = quantity?.states;
-  const format = (value: number): string => (states !== undefined && states !== null && states.length > 0 ? (states[value] ?? String(value)) : withUnit(value, unit, isRatio(quantity)));
+  const states = quantity?.kind === 'state' ? (quantity.states ?? []) : undefined;
+  const format = (value: number): string => states?.[value] ?? withUnit(value, unit, isRatio(quantity));
   const gapMs = range.stepMs === 0 ? Math.max(4 * cadenceMs, 60_000) : range.stepMs * 2.5;
   // version stands for the contents of growing, which change in place.
   // eslint-disable-next-line react-hooks/exhaustive-deps
@@ -147,9 +153,9 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
           <Chart
             data={data}
             lines={lines}
-            states={states !== undefined && states !== null && states.length > 0 ? states : undefined}
+            states={states}
             zone={times.zone}
-            format={format}
+            tick={(v) => tickOf(v, unit, isRatio(quantity))}
             from={(now - range.spanMs) / 1000}
             to={now / 1000}
             scheme={scheme}
@@ -188,7 +194,7 @@ export function QuantityPanel({ sensor, name, quantity, cadenceMs, latest, range
   useEffect(() => onReadings(name, add), [onReadings, name, add]);
   const title = quantity?.title ?? name;
   const unit = latest[0]?.unit ?? quantity?.unit ?? '';
-  const empty = grown !== undefined && grown.growing.lines.every((l) => l.times.length === 0);
+  const empty = grown?.growing.lines.every((l) => l.times.length === 0) === true;
   return (
     <section className="quantity" aria-labelledby={`quantity-${name}`}>
       <div className="quantity-now">
@@ -200,7 +206,7 @@ export function QuantityPanel({ sensor, name, quantity, cadenceMs, latest, range
           </p>
         )}
       </div>
-      <div className="quantity-chart" data-pending={grown !== undefined && grown.range !== range}>
+      <div className="quantity-chart" data-pending={(grown?.range ?? range) !== range}>
         {fault !== undefined && <Trouble fault={fault} retry={reload} />}
         {grown === undefined && fault === undefined && <Waiting what={`the history of ${title}`} lines={4} />}
         {empty && (

@@ -95,7 +95,7 @@ function Head({ sensor, seen }: { sensor: SensorDetail; seen: number | undefined
         </div>
         <div>
           <dt>Publisher</dt>
-          <dd>{sensor.publisher === '' ? 'itself' : <code>{sensor.publisher}</code>}</dd>
+          <dd>{sensor.publisher === '' || sensor.publisher === sensor.id ? 'itself' : <code>{sensor.publisher}</code>}</dd>
         </div>
         <div>
           <dt>Domain</dt>
@@ -107,12 +107,14 @@ function Head({ sensor, seen }: { sensor: SensorDetail; seen: number | undefined
             ))}
           </dd>
         </div>
-        <div>
-          <dt>Position</dt>
-          <dd>
-            {sensor.lat.toFixed(5)}, {sensor.lon.toFixed(5)}
-          </dd>
-        </div>
+        {sensor.lat !== null && sensor.lon !== null && (
+          <div>
+            <dt>Latitude, longitude</dt>
+            <dd>
+              {sensor.lat.toFixed(5)}, {sensor.lon.toFixed(5)}
+            </dd>
+          </div>
+        )}
       </dl>
     </div>
   );

@@ -62,6 +62,7 @@ export const isRatio = (quantity: Pick<Quantity, 'senml'> | undefined) => quanti
 export function shown(value: number, unit: string, ratio = false): Shown {
   if (!Number.isFinite(value)) return { number: 'no value', unit: '' };
   if (ratio) return { number: plain(value * 100, Math.abs(value) < 0.1 ? 1 : 0), unit: '%' };
+  if (unit.startsWith('k') && SCALED.has(unit.slice(1)) && Math.abs(value) >= 1000) return shown(value * 1000, unit.slice(1));
   if (SCALED.has(unit)) {
     for (const [size, prefix] of PREFIXES) {
       if (Math.abs(value) >= size) {
