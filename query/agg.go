@@ -83,13 +83,14 @@ func AutoStep(from, to time.Time, maxPoints int) time.Duration {
 		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 7 * day, 14 * day,
 	}
 	span := to.Sub(from)
-	points := time.Duration(max(maxPoints, 2))
+	points := int64(max(maxPoints, 2))
 	for _, step := range steps {
 		// One more than the span holds: the first and the last may be cut.
-		if span/step+1 < points {
+		if int64(span/step)+1 < points {
 			return step
 		}
 	}
-	month := 28 * day
-	return month * (span/(month*(points-1)) + 1)
+	const month = 28 * day
+	months := int64(span/month)/(points-1) + 1
+	return time.Duration(months) * month
 }

@@ -81,7 +81,8 @@ func (s *Store) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.cfg.Listen)
+	var from net.ListenConfig
+	listener, err := from.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for the embedded store: %w", err)
 	}
@@ -139,7 +140,9 @@ func (s *Store) serve(ctx context.Context, g *gate, listener net.Listener) error
 		s.log.Warn("embedded store cut off requests on stopping", "after", s.cfg.StopTimeout)
 		_ = server.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		s.log.Warn("embedded store's listener ended badly", "error", err)
+	}
 	return nil
 }
 

@@ -32,9 +32,9 @@ func (c *Client) Counts(ctx context.Context, domain telemetry.Domain, from, to t
 	if step < time.Millisecond {
 		return fmt.Errorf("count values of %s: a step of %s is shorter than a millisecond", domain, step)
 	}
-	buckets := min(max(firstWindow/step, 1), maxBuckets)
+	buckets := min(max(int(firstWindow/step), 1), maxBuckets)
 	for start := from; start.Before(to); {
-		end := floor(start, step).Add(buckets * step)
+		end := floor(start, step).Add(time.Duration(buckets) * step)
 		if end.After(to) {
 			end = to
 		}
