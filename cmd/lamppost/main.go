@@ -18,16 +18,19 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(os.Stderr, "lamppost: "+err.Error())
+		}
+		os.Exit(1)
+	}
+}
+
+// run ends in order when the process is asked to.
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := root().ExecuteContext(ctx)
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errSaid) {
-		fmt.Fprintln(os.Stderr, "lamppost: "+err.Error())
-	}
-	os.Exit(1)
+	return root().ExecuteContext(ctx)
 }
 
 // errSaid ends a command with exit code 1 whose output has said why.

@@ -112,7 +112,7 @@ func importSensors() *cobra.Command {
 	}
 	dryRun := cmd.Flags().Bool("dry-run", false, "only say what would be done")
 	cmd.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
-		var in io.Reader = cmd.InOrStdin()
+		in := cmd.InOrStdin()
 		if args[0] != "-" {
 			f, err := os.Open(args[0])
 			if err != nil {

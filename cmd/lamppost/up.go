@@ -260,8 +260,8 @@ func (c *town) demonstrate(ctx context.Context) error {
 		cfg.Backfill = simulate.DemoBackfill
 	}
 	_, err := simulate.Demo(ctx, cfg, registrar{c.registry}, c.log.With("part", "demonstration"))
-	if ctx.Err() != nil {
-		return nil
+	if err != nil && ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }

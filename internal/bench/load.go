@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -61,7 +62,7 @@ func (l load) pack(i int, begin time.Time) (topic string, payload []byte) {
 }
 
 // publish sends n messages and waits until all are acknowledged.
-func publish(ctx context.Context, address string, n int, message func(i int) (string, []byte), log *slog.Logger) error {
+func publish(ctx context.Context, address string, n int, message func(i int) (string, []byte), log *slog.Logger) (err error) {
 	cfg := uplink.DefaultConfig()
 	cfg.URL, cfg.Connections = "mqtt://"+address, 2
 	p, err := uplink.New(cfg, nil, log)
@@ -73,7 +74,7 @@ func publish(ctx context.Context, address string, n int, message func(i int) (st
 	go func() { ended <- p.Run(running) }()
 	defer func() {
 		stop()
-		<-ended
+		err = errors.Join(err, <-ended)
 	}()
 	for i := range n {
 		topic, payload := message(i)

@@ -13,6 +13,13 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	role := flag.String("role", "", "internal: what this child process is")
 	messages := flag.Int("messages", 200_000, "messages of three readings each")
 	packed := flag.Int("packed", 4_000, "messages of a hundred readings each (SenML CBOR)")
@@ -21,7 +28,7 @@ func main() {
 	address := flag.String("address", "", "internal")
 	login := flag.String("login", "", "internal")
 	dir := flag.String("dir", "", "internal")
-	profile := flag.String("profile", "", "write a processor profile of each ingest process here")
+	profile := flag.String("profile", "", "write a processor profile of each ingest process into this folder")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -29,25 +36,19 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	load := load{messages: *messages, packed: *packed, sensors: *sensors, profile: *profile}
 	child := child{log: log, load: load, address: *address, login: *login, dir: *dir}
-	var err error
 	switch *role {
 	case "":
-		err = measure(ctx, load, *rounds, log)
+		return measure(ctx, load, *rounds, log)
 	case "broker":
-		err = child.broker(ctx)
+		return child.broker(ctx)
 	case "store":
-		err = child.store(ctx)
+		return child.store(ctx)
 	case "paho":
-		err = child.paho(ctx)
+		return child.paho(ctx)
 	case "ingest":
-		err = child.ingest(ctx)
-	default:
-		err = fmt.Errorf("no role %q", *role)
+		return child.ingest(ctx)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	return fmt.Errorf("no role %q", *role)
 }
 
 // row is a line of the table.

@@ -92,13 +92,17 @@ func measure(ctx context.Context, l load, rounds int, log *slog.Logger) error {
 	fill, rate := median(func(f figures) float64 { return f.fill }), median(func(f figures) float64 { return f.ingestRate })
 	printTable([]row{
 		{"bare paho subscriber, CPU per message", fmt.Sprintf("%.2f µs", bare), "1.00", ""},
-		{"ingest, everything included, CPU per message of 3 fields", fmt.Sprintf("%.2f µs", whole),
-			fmt.Sprintf("%.2f", median(func(f figures) float64 { return f.ingestCPU / f.bareCPU })), "≤ 1.0 of bare paho"},
+		{
+			"ingest, everything included, CPU per message of 3 fields", fmt.Sprintf("%.2f µs", whole),
+			fmt.Sprintf("%.2f", median(func(f figures) float64 { return f.ingestCPU / f.bareCPU })), "≤ 1.0 of bare paho",
+		},
 		{"ingest, CPU per reading at 100 readings a message", fmt.Sprintf("%.2f µs", median(func(f figures) float64 { return f.packedCPU })), "", "≤ 1 µs"},
 		{"bare paho subscriber, messages that waited at the broker", fmt.Sprintf("%.0f messages/s", median(func(f figures) float64 { return f.bareRate })), "", ""},
 		{"store alone, same points encoded beforehand", fmt.Sprintf("%.0f messages/s", fill), "1.00", ""},
-		{"ingest, broker to store", fmt.Sprintf("%.0f messages/s", rate),
-			fmt.Sprintf("%.2f", median(func(f figures) float64 { return f.ingestRate / f.fill })), "≥ 0.9 of the store alone"},
+		{
+			"ingest, broker to store", fmt.Sprintf("%.0f messages/s", rate),
+			fmt.Sprintf("%.2f", median(func(f figures) float64 { return f.ingestRate / f.fill })), "≥ 0.9 of the store alone",
+		},
 		{"ingest, largest resident memory", fmt.Sprintf("%.0f MB", median(func(f figures) float64 { return f.ingestMemory })), "", "≤ 150 MB"},
 	})
 	return nil
