@@ -182,6 +182,7 @@ func (s *Session) options(taking context.Context, out chan<- *Batch, lost chan<-
 	}
 	return paho.NewClientOptions().
 		AddBroker(s.cfg.URL).
+		SetProtocolVersion(4). // else paho tries 3.1 after a refusal, and hides why
 		SetClientID(s.id).
 		SetUsername(user).
 		SetPassword(password.Reveal()).
