@@ -43,18 +43,21 @@ func storeError(t *testing.T, err error) *store.Error {
 
 const oneLine = "traffic,sensor=loop-1 speed=1 1772625600000"
 
-func TestAnswerOfAWriteSaysWhatToDo(t *testing.T) {
+type writeAnswer struct {
+	rule    string
+	status  int
+	header  map[string]string
+	body    string
+	kind    store.Kind
+	message string
+	lines   []store.Line
+	wait    time.Duration
+}
+
+// writeAnswers is the whole table of what an InfluxDB, or something that stands in front of it, can answer.
+func writeAnswers() []writeAnswer {
 	date := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
-	for _, c := range []struct {
-		rule    string
-		status  int
-		header  map[string]string
-		body    string
-		kind    store.Kind
-		message string
-		lines   []store.Line
-		wait    time.Duration
-	}{
+	return []writeAnswer{
 		{rule: "204 is stored", status: 204},
 		{rule: "200 is not proof", status: 200, body: "<html>welcome to the guest network</html>", kind: store.Denied, message: "not the answer of an InfluxDB"},
 		{rule: "a redirect is not followed", status: 302, header: map[string]string{"Location": "/elsewhere"}, kind: store.Denied},
@@ -98,7 +101,11 @@ func TestAnswerOfAWriteSaysWhatToDo(t *testing.T) {
 		{rule: "nonsense asks for nothing", status: 503, header: map[string]string{"Retry-After": "soon"}, kind: store.Retry},
 		{rule: "500", status: 500, body: `{"error":"engine: cache-max-memory-size exceeded"}`, kind: store.Retry, message: "cache-max-memory-size"},
 		{rule: "504", status: 504, kind: store.Retry},
-	} {
+	}
+}
+
+func TestAnswerOfAWriteSaysWhatToDo(t *testing.T) {
+	for _, c := range writeAnswers() {
 		t.Run(c.rule, func(t *testing.T) {
 			cfg := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				for k, v := range c.header {
