@@ -42,7 +42,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	stat, err := os.Stat(c.certFile)
 	if err != nil || stat.ModTime().Equal(c.changed) {
-		return c.pair, nil //nolint:nilerr // as above
+		return c.pair, nil
 	}
 	if err := c.load(); err == nil {
 		c.log.Info("tls certificate renewed", "file", c.certFile)

@@ -32,13 +32,13 @@ type Quantity struct {
 	SenML  string   `json:"senml" doc:"The unit's SenML name; empty where it has none."`
 	Min    float64  `json:"min" doc:"Readings below are refused."`
 	Max    float64  `json:"max" doc:"Readings above are refused."`
-	States []string `json:"states" doc:"Names of the values 0, 1, 2 ... of a state; empty for other kinds."`
+	States []string `json:"states" nullable:"false" doc:"Names of the values 0, 1, 2 ... of a state; empty for other kinds."`
 	Model  string   `json:"model" doc:"Attribute in the FIWARE Smart Data Models; empty where there is none."`
 }
 
 // QuantityList is the whole catalogue, in order of domain, then name.
 type QuantityList struct {
-	Items []Quantity `json:"items"`
+	Items []Quantity `json:"items" nullable:"false"`
 }
 
 func quantityList() QuantityList {

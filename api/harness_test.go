@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -149,7 +150,7 @@ type server struct {
 // start runs a server on a free port of loopback with an empty registry. change, if not nil, alters it before.
 func start(t testing.TB, change func(*server)) *server {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	reg, err := registry.Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), log)
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ func start(t testing.TB, change func(*server)) *server {
 }
 
 func text(body string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
 }
 
 func (s *server) run() {

@@ -40,7 +40,7 @@ func (in *historyInput) Resolve(ctx huma.Context) []error {
 
 // HistoryAnswer describes what historyBody sends.
 type HistoryAnswer struct {
-	Series    []HistorySeries `json:"series"`
+	Series    []HistorySeries `json:"series" nullable:"false"`
 	Truncated bool            `json:"truncated" doc:"Whether points or series were left out because there are too many; ask for less, or a longer step."`
 }
 
@@ -50,7 +50,7 @@ type HistorySeries struct {
 	Quantity string       `json:"quantity"`
 	Channel  string       `json:"channel"`
 	Unit     string       `json:"unit" doc:"Of the values; empty for a bare number and where readings are counted."`
-	Points   [][2]float64 `json:"points" doc:"Pairs of a time in Unix milliseconds and a value, oldest first."`
+	Points   [][2]float64 `json:"points" nullable:"false" doc:"Pairs of a time in Unix milliseconds and a value, oldest first."`
 }
 
 // historyBody writes a HistoryAnswer without reflection.
@@ -200,7 +200,7 @@ type Figure struct {
 
 // FigureList is every figure, in the order in which they are shown.
 type FigureList struct {
-	Items []Figure `json:"items"`
+	Items []Figure `json:"items" nullable:"false"`
 }
 
 type figuresOutput struct {

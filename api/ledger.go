@@ -8,8 +8,8 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// defaultMinutes is how far back a sensor's ledger goes where the request does not say.
-const defaultMinutes = 24 * time.Hour
+// defaultLedger is how far back a sensor's ledger goes where the request does not say.
+const defaultLedger = 24 * time.Hour
 
 // LedgerCounts are sums of readings: received = duplicate + all of rejected + accepted, accepted = written + waiting.
 type LedgerCounts struct {
@@ -72,7 +72,7 @@ type ledgerSensorInput struct {
 // LedgerOfSensor is what came from one sensor, summed up and by minute.
 type LedgerOfSensor struct {
 	LedgerCounts
-	Minutes []LedgerMinute `json:"minutes" doc:"By minute of measured time; refused readings by minute of receipt. Minutes without any are left out."`
+	Minutes []LedgerMinute `json:"minutes" nullable:"false" doc:"By minute of measured time; refused readings by minute of receipt. Minutes without any are left out."`
 }
 
 type ledgerSensorOutput struct {
@@ -84,7 +84,7 @@ func (s *Server) getLedgerOfSensor(ctx context.Context, in *ledgerSensorInput) (
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := ledgerRange(in.From, in.To, defaultMinutes, time.Now())
+	from, to, err := ledgerRange(in.From, in.To, defaultLedger, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,9 @@ func TestRestOfARefusedBodyIsNoRequest(t *testing.T) {
 				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", c.path, token, len(body), body)
 				fmt.Fprintf(conn, "GET /api/v1/city HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 			}()
-			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
 			got, _ := io.ReadAll(conn) // it may end with a reset
 			conn.Close()
 			if !strings.HasPrefix(string(got), "HTTP/1.1 "+c.status) {
@@ -369,7 +371,9 @@ func TestLargeHeadsAreRefused(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: %s", strings.Repeat("x", 64<<10))
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	got, err := io.ReadAll(conn)
 	if err == nil && !strings.Contains(string(got), "431") {
 		t.Errorf("a head of 64 KB is answered %q", got)

@@ -5,10 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -134,8 +135,12 @@ func TestLiveFilters(t *testing.T) {
 	s := start(t, nil)
 	no2, speed, power := quantity(t, "no2"), quantity(t, "speed"), quantity(t, "active_power")
 	published := []telemetry.Reading{
-		{Sensor: "aa", Quantity: no2, Value: 1}, {Sensor: "aa", Quantity: speed, Value: 2}, {Sensor: "bb", Quantity: no2, Value: 3},
-		{Sensor: "bb", Quantity: power, Value: 4}, {Sensor: "cc", Quantity: speed, Value: 5}, {Sensor: "zz", Quantity: no2, Value: 6},
+		{Sensor: "aa", Quantity: no2, Value: 1},
+		{Sensor: "aa", Quantity: speed, Value: 2},
+		{Sensor: "bb", Quantity: no2, Value: 3},
+		{Sensor: "bb", Quantity: power, Value: 4},
+		{Sensor: "cc", Quantity: speed, Value: 5},
+		{Sensor: "zz", Quantity: no2, Value: 6},
 	}
 	cases := []struct {
 		query string
@@ -415,10 +420,12 @@ func TestHeadOfLiveStreamHasNoBody(t *testing.T) {
 	}
 }
 
-// BenchmarkLive measures what it costs to hand a message of ten readings to fifty listeners.
+// BenchmarkLive hands messages of a thousand readings to fifty listeners, and waits until all have them.
 func BenchmarkLive(b *testing.B) {
-	s := start(b, func(s *server) { s.cfg.MaxConnections = 1000 })
-	for range 50 {
+	const listeners, size = 50, 1000
+	s := start(b, func(s *server) { s.cfg.LiveFlush = 0 })
+	var received atomic.Int64
+	for range listeners {
 		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.URL()+"/api/v1/live", nil)
 		if err != nil {
 			b.Fatal(err)
@@ -428,14 +435,30 @@ func BenchmarkLive(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer got.Body.Close()
-		go io.Copy(io.Discard, got.Body)
+		go func() {
+			for lines := bufio.NewReaderSize(got.Body, 64<<10); ; {
+				line, err := lines.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if line[0] == 'd' {
+					received.Add(1)
+				}
+			}
+		}()
 	}
-	readings := make([]telemetry.Reading, 10)
+	readings := make([]telemetry.Reading, size)
 	for i := range readings {
 		readings[i] = telemetry.Reading{Sensor: "air-1", Quantity: 3, Value: 12.5, Measured: 1772366400123}
 	}
 	b.ReportAllocs()
+	published := int64(0)
 	for b.Loop() {
 		s.hub.Publish(readings)
+		published += size * listeners
+		for received.Load() < published {
+			runtime.Gosched()
+		}
 	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(published), "ns/event")
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -45,6 +46,8 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // observe counts requests and bounds their time. It is outermost.
 func (s *Server) observe(routeOf func(*http.Request) string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.inProgress.RLock()
+		defer s.inProgress.RUnlock()
 		began := time.Now()
 		connection := http.NewResponseController(w)
 		// Neither fails on a connection of net/http. The deadlines of the request before are replaced.
@@ -122,7 +125,7 @@ func (s *Server) rescue(next http.Handler) http.Handler {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler || recorded.failed != nil || r.Context().Err() != nil {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) || recorded.failed != nil || r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the client has gone
 			}
 			s.log.Error("request panicked", "method", r.Method, "path", cut(r.URL.Path), "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))

@@ -70,7 +70,7 @@ func parseRange(from, to string, back time.Duration, now time.Time) (telemetry.U
 
 // readDuration reads a positive duration: Go's form, and whole days (d) and weeks (w).
 func readDuration(text string) (time.Duration, bool) {
-	unit := time.Duration(0)
+	var unit time.Duration
 	switch {
 	case strings.HasSuffix(text, "d"):
 		unit = 24 * time.Hour

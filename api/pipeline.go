@@ -13,7 +13,7 @@ type PipelineState struct {
 	Quarantined   int64       `json:"quarantined" doc:"Messages in quarantine."`
 	RejectedTotal int64       `json:"rejected_total" doc:"Readings refused so far."`
 	Spool         SpoolState  `json:"spool"`
-	Parts         []PartState `json:"parts" doc:"The parts of the process, in the order in which they start."`
+	Parts         []PartState `json:"parts" nullable:"false" doc:"The parts of the process, in the order in which they start."`
 	DelayMS       DelayState  `json:"delay_ms" doc:"From receipt until the store has it, in milliseconds."`
 	Started       Time        `json:"started"`
 	Version       string      `json:"version"`
@@ -64,7 +64,7 @@ type AuditReport struct {
 	Readings    int64             `json:"readings" doc:"Readings that the ledger holds as written."`
 	Rows        int64             `json:"rows" doc:"Values that the store holds."`
 	Waiting     int64             `json:"waiting" doc:"Accepted readings that are still on their way."`
-	Differences []AuditDifference `json:"differences" doc:"Minutes of sensors where the two differ, at most 1000."`
+	Differences []AuditDifference `json:"differences" nullable:"false" doc:"Minutes of sensors where the two differ, at most 1000."`
 }
 
 // AuditDifference is a minute of a sensor in which ledger and store differ.

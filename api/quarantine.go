@@ -20,7 +20,7 @@ type QuarantineEntry struct {
 	Sensor    string            `json:"sensor" doc:"As the payload says, if it could be read so far; it need not be registered."`
 	Detail    string            `json:"detail" doc:"What was wrong, for a person."`
 	Readings  int64             `json:"readings" doc:"How many readings were refused for this reason."`
-	Faults    []QuarantineFault `json:"faults" doc:"Everything that was wrong with the message."`
+	Faults    []QuarantineFault `json:"faults" nullable:"false" doc:"Everything that was wrong with the message."`
 	SizeBytes int64             `json:"size_bytes" doc:"Length of the whole payload."`
 	Payload   string            `json:"payload_base64" doc:"The raw bytes in base64, possibly cut."`
 	Truncated bool              `json:"truncated" doc:"Whether only the beginning of the payload was kept."`
@@ -36,7 +36,7 @@ type QuarantineFault struct {
 
 // QuarantineList is a page of entries and how many there are on all pages.
 type QuarantineList struct {
-	Items []QuarantineEntry `json:"items"`
+	Items []QuarantineEntry `json:"items" nullable:"false"`
 	Total int64             `json:"total"`
 }
 

@@ -28,7 +28,7 @@ type Reading struct {
 
 // ReadingList is the answer of /api/v1/latest, for the OpenAPI document; readingsBody is what is sent.
 type ReadingList struct {
-	Items     []Reading `json:"items"`
+	Items     []Reading `json:"items" nullable:"false"`
 	Total     int       `json:"total"`
 	Truncated bool      `json:"truncated" doc:"Whether there are more than items holds; ask for fewer sensors or quantities."`
 }

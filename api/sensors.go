@@ -37,15 +37,15 @@ type Sensor struct {
 	Lat        *float64 `json:"lat" nullable:"true"`
 	Publisher  string   `json:"publisher" doc:"Who publishes for it; its own id where it speaks for itself."`
 	CadenceS   float64  `json:"cadence_s" doc:"How often it should report, in seconds; 0 where nothing is expected."`
-	Quantities []string `json:"quantities"`
-	Domains    []string `json:"domains"`
+	Quantities []string `json:"quantities" nullable:"false"`
+	Domains    []string `json:"domains" nullable:"false"`
 	State      string   `json:"state" enum:"ok,silent,never" doc:"silent: no reading for longer than twice the cadence and 10 seconds; never: none at all."`
 	LastSeen   *Time    `json:"last_seen" nullable:"true" doc:"Measured time of its newest reading."`
 }
 
 // SensorList is a page of sensors in order of id, and how many there are on all pages.
 type SensorList struct {
-	Items []Sensor `json:"items"`
+	Items []Sensor `json:"items" nullable:"false"`
 	Total int      `json:"total"`
 }
 
@@ -126,7 +126,7 @@ func domainNames(domains []telemetry.Domain) []string {
 // SensorWithLatest is a sensor and its newest reading of each quantity and channel.
 type SensorWithLatest struct {
 	Sensor
-	Latest []Reading `json:"latest"`
+	Latest []Reading `json:"latest" nullable:"false"`
 }
 
 type sensorInput struct {
@@ -175,7 +175,7 @@ type SensorSettings struct {
 	Site       string   `json:"site,omitempty" doc:"The id of a registered site."`
 	Publisher  string   `json:"publisher,omitempty" doc:"Who publishes for it; empty where it speaks for itself."`
 	CadenceS   float64  `json:"cadence_s,omitempty" minimum:"0" maximum:"31622400" doc:"How often it should report, in seconds; 0 where nothing is expected."`
-	Quantities []string `json:"quantities" minItems:"1" maxItems:"64" doc:"Names out of /api/v1/quantities."`
+	Quantities []string `json:"quantities" nullable:"false" minItems:"1" maxItems:"64" doc:"Names out of /api/v1/quantities."`
 }
 
 type putSensorInput struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,6 +36,8 @@ type Server struct {
 	queries chan struct{} // holds one element per running store query
 	writes  chan struct{} // holds one element while an import or replay runs
 	encode  *encoder
+	// inProgress is held for reading by every request.
+	inProgress sync.RWMutex
 
 	ready    chan struct{}
 	addr     atomic.Pointer[string]
@@ -111,15 +114,19 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Requests outlive ctx by up to StopGrace, so that those in progress can end well.
+	requests, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
 	feedCtx, stopFeed := context.WithCancel(ctx)
+	defer stopFeed()
 	feedDone := make(chan struct{})
 	subscription := s.deps.Live.Subscribe(hubBuffer)
 	go func() {
@@ -137,23 +144,30 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case err = <-serveDone:
 		err = fmt.Errorf("serve http on %s: %w", addr, err)
+		serveDone <- http.ErrServerClosed
 	case <-ctx.Done():
 	}
 	stopped := errors.New("stopped")
 	s.serveErr.Store(&stopped)
 	stopFeed()
 	<-feedDone // every live stream has been told to end
-	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopGrace)
+	s.shutDown(server, cutOff)
+	<-serveDone
+	s.log.Info("http address is closed", "addr", addr)
+	return err
+}
+
+// shutDown lets requests end by themselves for a while, then cuts them off, and returns when the last one has ended.
+func (s *Server) shutDown(server *http.Server, cutOff func()) {
+	grace, cancel := context.WithTimeout(context.Background(), s.cfg.StopGrace)
 	defer cancel()
-	if shutdownErr := server.Shutdown(graceCtx); shutdownErr != nil {
+	if err := server.Shutdown(grace); err != nil {
 		s.log.Warn("requests cut off at stop", "grace", s.cfg.StopGrace.String())
 		server.Close()
 	}
-	if err == nil {
-		<-serveDone
-		s.log.Info("http address is closed", "addr", addr)
-	}
-	return err
+	cutOff()
+	s.inProgress.Lock()
+	s.inProgress.Unlock() //nolint:staticcheck // every request holds it for reading until it has ended
 }
 
 // listen opens the address, bounds its connections and wraps it in TLS where configured.

@@ -16,7 +16,7 @@ type Site struct {
 	District string   `json:"district" doc:"The district's id; empty where it lies in none."`
 	Lon      float64  `json:"lon" doc:"Degrees, WGS 84."`
 	Lat      float64  `json:"lat"`
-	Domains  []string `json:"domains" doc:"Of its sensors' quantities."`
+	Domains  []string `json:"domains" nullable:"false" doc:"Of its sensors' quantities."`
 	Sensors  int      `json:"sensors"`
 	Silent   int      `json:"silent" doc:"Sensors that are silent."`
 	Never    int      `json:"never" doc:"Sensors that have never reported."`
@@ -25,7 +25,7 @@ type Site struct {
 
 // SiteList is every site, in order of id.
 type SiteList struct {
-	Items []Site `json:"items"`
+	Items []Site `json:"items" nullable:"false"`
 	Total int    `json:"total"`
 }
 
@@ -123,7 +123,7 @@ type District struct {
 
 // DistrictList is every district, in order of id.
 type DistrictList struct {
-	Items []District `json:"items"`
+	Items []District `json:"items" nullable:"false"`
 }
 
 type districtsOutput struct {

@@ -125,8 +125,15 @@ func TestWithTheRealStoreAndLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	checkAccounts(s, n, newest)
+	checkHistory(s, n, newest)
+}
+
+// checkAccounts expects n readings of air-1, all written, the newest with the value 90, and one message in quarantine.
+func checkAccounts(s *server, n int64, newest telemetry.UnixMilli) {
+	t := s.t
 	got := decode[api.LedgerOfSensor](s.get("/api/v1/ledger/sensors/air-1"))
-	if got.Written != n || got.Waiting != 0 || len(got.Minutes) != n {
+	if got.Written != n || got.Waiting != 0 || len(got.Minutes) != int(n) {
 		t.Errorf("the ledger of the sensor says %+v", got)
 	}
 	if got := decode[api.AuditReport](s.get("/api/v1/audit")); !got.Clean || got.Readings != n || got.Rows != n {
@@ -144,13 +151,17 @@ func TestWithTheRealStoreAndLedger(t *testing.T) {
 			t.Errorf("figure is %+v", figure)
 		}
 	}
+}
 
+// checkHistory expects n readings of air-1, one a minute: 0, 10, 20 ...
+func checkHistory(s *server, n int, newest telemetry.UnixMilli) {
+	t := s.t
 	raw := decode[api.HistoryAnswer](s.get("/api/v1/history?sensor=air-1&from=-1h"))
 	if len(raw.Series) != 1 || len(raw.Series[0].Points) != n || raw.Series[0].Points[n-1] != [2]float64{float64(newest), 90} {
 		t.Errorf("history is %+v", raw)
 	}
-	from, to := newest-n*60_000, newest+1
-	for agg, want := range map[string]float64{"mean": 45, "min": 0, "max": 90, "sum": 450, "count": n} {
+	from, to := newest-telemetry.UnixMilli(n*60_000), newest+1
+	for agg, want := range map[string]float64{"mean": 45, "min": 0, "max": 90, "sum": 450, "count": float64(n)} {
 		got := decode[api.HistoryAnswer](s.get(fmt.Sprintf("/api/v1/history?sensor=air-1&quantity=no2&from=%d&to=%d&step=365d&agg=%s", from, to, agg)))
 		if len(got.Series) != 1 || len(got.Series[0].Points) == 0 {
 			t.Fatalf("%s: %+v", agg, got)

@@ -1,0 +1,192 @@
+package api_test
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lamppost-city/lamppost/api"
+	"github.com/lamppost-city/lamppost/query"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+func TestCityAndQuantities(t *testing.T) {
+	s := start(t, func(s *server) { s.cfg.CityName, s.cfg.CityZone = "Aveiro", "Europe/Lisbon" })
+	if got := decode[api.City](s.get("/api/v1/city")); got != (api.City{Name: "Aveiro", Zone: "Europe/Lisbon"}) {
+		t.Errorf("city is %+v", got)
+	}
+	a := s.get("/api/v1/quantities")
+	list := decode[api.QuantityList](a)
+	if len(list.Items) != len(telemetry.Quantities()) {
+		t.Errorf("%d quantities, the catalogue has %d", len(list.Items), len(telemetry.Quantities()))
+	}
+	for _, q := range list.Items {
+		if q.Name == "speed" && (q.Unit != "km/h" || q.Domain != "traffic" || q.Kind != "gauge" || q.Max != 300) {
+			t.Errorf("speed is %+v", q)
+		}
+	}
+	s.get("/api/v1/quantities", "If-None-Match", a.header.Get("Etag")).want(http.StatusNotModified)
+}
+
+func TestLatest(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	list := func(query string) string {
+		got := decode[api.ReadingList](s.get("/api/v1/latest" + query))
+		text := ""
+		for _, r := range got.Items {
+			text += r.Sensor + "/" + r.Quantity + " "
+		}
+		return fmt.Sprint(text, got.Total)
+	}
+	for query, want := range map[string]string{
+		"":                               "air-1/no2 air-1/temperature air-2/no2 3",
+		"?sensor=air-2":                  "air-2/no2 1",
+		"?sensor=air-2&sensor=air-1":     "air-1/no2 air-1/temperature air-2/no2 3",
+		"?sensor=loop-1":                 "0",
+		"?sensor=unknown":                "0",
+		"?quantity=no2":                  "air-1/no2 air-2/no2 2",
+		"?district=harbour":              "0",
+		"?district=old-town":             "air-1/no2 air-1/temperature air-2/no2 3",
+		"?district=harbour&sensor=air-1": "0",
+		"?domain=energy":                 "0",
+	} {
+		if got := list(query); got != want {
+			t.Errorf("%q lists %q, want %q", query, got, want)
+		}
+	}
+}
+
+func TestReadingsAreExactInJSON(t *testing.T) {
+	s := start(t, nil)
+	s.change("PUT", "/api/v1/sensors/odd-1", `{"quantities":["no2"]}`).want(http.StatusCreated)
+	var state *telemetry.Quantity
+	for i := range telemetry.Quantities() {
+		if q := &telemetry.Quantities()[i]; q.Kind == telemetry.State {
+			state = q
+		}
+	}
+	if state == nil {
+		t.Fatal("the catalogue has no state")
+	}
+	no2 := quantity(t, "no2")
+	values := []float64{0, -0.1, 1e-7, 123456789.123456789, 1e21, 5e-324, math.MaxFloat64, 1.0 / 3}
+	var readings []telemetry.Reading
+	for i, v := range values {
+		readings = append(readings, telemetry.Reading{Sensor: "odd-1", Quantity: no2, Channel: fmt.Sprintf("c\"\\\n%d\u2028é", i), Value: v, Measured: 1, Stamped: i%2 == 0})
+	}
+	last := len(state.States) - 1
+	readings = append(readings, telemetry.Reading{Sensor: "odd-1", Quantity: state.ID, Value: float64(last), Measured: 253402300799999})
+	s.latest.readings["odd-1"] = readings
+
+	listed := decode[api.ReadingList](s.get("/api/v1/latest")).Items
+	single := decode[api.SensorWithLatest](s.get("/api/v1/sensors/odd-1")).Latest
+	if diff := cmp.Diff(single, listed); diff != "" {
+		t.Errorf("the same readings differ between the two ways to encode them (-single +listed):\n%s", diff)
+	}
+	for i, v := range values {
+		if listed[i].Value != v || listed[i].Channel != readings[i].Channel || listed[i].Stamped != readings[i].Stamped {
+			t.Errorf("%+v became %+v", readings[i], listed[i])
+		}
+	}
+	if got := listed[len(values)]; got.State != state.States[last] || got.Time != 253402300799999 {
+		t.Errorf("the state became %+v", got)
+	}
+}
+
+func TestLatestSaysWhereItIsTruncated(t *testing.T) {
+	s := start(t, func(s *server) { s.cfg.MaxLatest = 2 })
+	aCity(s)
+	if got := decode[api.ReadingList](s.get("/api/v1/latest")); len(got.Items) != 2 || got.Total != 3 || !got.Truncated {
+		t.Errorf("got %d of %d, truncated %v", len(got.Items), got.Total, got.Truncated)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	s := start(t, func(s *server) {
+		q, _ := telemetry.QuantityByName("speed")
+		s.figures = []query.Figure{
+			{Domain: telemetry.Traffic, Quantity: q, Title: "Mean speed", Unit: q.Unit, Agg: query.Mean, Value: 42.5, Sensors: 3, Time: 1772366400000},
+			{Domain: telemetry.Traffic, Quantity: q, Title: "Fastest", Unit: q.Unit, Agg: query.Max},
+		}
+	})
+	got := decode[api.FigureList](s.get("/api/v1/figures"))
+	at := api.Time(1772366400000)
+	want := api.FigureList{Items: []api.Figure{
+		{Domain: "traffic", Quantity: "speed", Title: "Mean speed", Unit: "km/h", Agg: "mean", Value: 42.5, Sensors: 3, Time: &at},
+		{Domain: "traffic", Quantity: "speed", Title: "Fastest", Unit: "km/h", Agg: "max"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("figures (-want +got):\n%s", diff)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	no2, temperature := quantity(t, "no2"), quantity(t, "temperature")
+	s.history.result = query.HistoryResult{Truncated: true, Series: []query.HistorySeries{
+		{Sensor: "air-1", Quantity: no2, Channel: "a", Points: []query.Point{{Time: 1, Value: 1.5}, {Time: 2, Value: -2e-9}}},
+		{Sensor: "air-1", Quantity: temperature},
+	}}
+	got := decode[api.HistoryAnswer](s.get("/api/v1/history?sensor=air-1"))
+	want := api.HistoryAnswer{Truncated: true, Series: []api.HistorySeries{
+		{Sensor: "air-1", Quantity: "no2", Channel: "a", Unit: "µg/m³", Points: [][2]float64{{1, 1.5}, {2, -2e-9}}},
+		{Sensor: "air-1", Quantity: "temperature", Unit: "°C", Points: [][2]float64{}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	asked := s.history.asked
+	if !reflect.DeepEqual(asked.Quantities, []telemetry.QuantityID{no2, temperature}) || asked.Channel != nil || asked.Step != 0 {
+		t.Errorf("without parameters it asks %+v", asked)
+	}
+	if span := asked.To.Sub(asked.From); span != 24*time.Hour || time.Since(asked.To) > time.Minute {
+		t.Errorf("without parameters it asks from %v to %v", asked.From, asked.To)
+	}
+
+	at := func(text string) time.Time {
+		v, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.UTC()
+	}
+	empty, lane := "", "lane1"
+	from, to := at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z")
+	const span = "&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z"
+	for _, c := range []struct {
+		query string
+		want  query.HistoryQuery
+	}{
+		{"?sensor=air-2&sensor=air-1&quantity=no2&quantity=temperature" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-1", "air-2"}, Quantities: []telemetry.QuantityID{no2, temperature}, From: from, To: to}},
+		{"?sensor=air-1,gone-1&quantity=no2,no2" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-1", "gone-1"}, Quantities: []telemetry.QuantityID{no2}, From: from, To: to}},
+		{"?sensor=air-2&channel=&agg=p95&step=5m" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &empty, Agg: query.P95, Step: 5 * time.Minute, From: from, To: to}},
+		{"?sensor=air-2&channel=lane1&agg=mean&step=1d" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &lane, Agg: query.Mean, Step: 24 * time.Hour, From: from, To: to}},
+		{"?sensor=air-2&step=0&from=1772323200000&to=2026-03-02T01:00:00+01:00", query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, From: from, To: to}},
+	} {
+		s.get("/api/v1/history" + c.query).want(http.StatusOK)
+		if diff := cmp.Diff(c.want, s.history.asked); diff != "" {
+			t.Errorf("%s asks (-want +got):\n%s", c.query, diff)
+		}
+	}
+	before := time.Now()
+	s.get("/api/v1/history?sensor=air-2&from=-7d&to=-90m").want(http.StatusOK)
+	if got := s.history.asked; got.To.Sub(got.From) != 7*24*time.Hour-90*time.Minute || got.To.Before(before.Add(-91*time.Minute)) {
+		t.Errorf("relative times ask from %v to %v", got.From, got.To)
+	}
+}
+
+func TestHistoryOfCountsHasNoUnit(t *testing.T) {
+	s := start(t, nil)
+	s.history.result.Series = []query.HistorySeries{{Sensor: "air-1", Quantity: quantity(t, "no2"), Points: []query.Point{{Time: 1, Value: 3}}}}
+	got := decode[api.HistoryAnswer](s.get("/api/v1/history?sensor=air-1&quantity=no2&step=1h&agg=count"))
+	if got.Series[0].Unit != "" {
+		t.Errorf("a number of readings has the unit %q", got.Series[0].Unit)
+	}
+}
