@@ -19,6 +19,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/broker"
 	"github.com/lamppost-city/lamppost/ingest"
+	"github.com/lamppost-city/lamppost/ingest/live"
 	"github.com/lamppost-city/lamppost/internal/secret"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
@@ -132,30 +133,36 @@ func (d directory) Sensor(id telemetry.SensorID) (ingest.Sensor, bool) {
 }
 func (d directory) Publisher(telemetry.SensorID) bool { return false }
 
-// ingest is the whole of it, from the broker to the store: login is the broker's, then the store's URL, token and
-// bucket, separated by spaces.
-func (c child) ingest(ctx context.Context) error {
+// line opens ingest: login is the broker's, then the store's URL, token and bucket, separated by spaces.
+func (c child) line(ctx context.Context, hub *live.Hub) (*ingest.Line, *influx.Client, *prometheus.Registry, error) {
 	at := strings.Fields(c.login)
 	if len(at) != 4 {
-		return fmt.Errorf("login %q has %d parts", c.login, len(at))
+		return nil, nil, nil, fmt.Errorf("login %q has %d parts", c.login, len(at))
 	}
 	icfg := influx.DefaultConfig()
 	icfg.URL, icfg.Token, icfg.Bucket = at[1], secret.String(at[2]), at[3]
 	client, err := influx.New(icfg, c.log)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	defer client.Close()
 	cfg := ingest.DefaultConfig()
 	cfg.Dir = filepath.Join(c.dir, "ingest")
 	cfg.Broker.URL = "mqtt://" + c.address
 	user, password, _ := strings.Cut(at[0], ":")
 	cfg.Broker.User, cfg.Broker.Password = user, secret.String(password)
 	reg := prometheus.NewRegistry()
-	line, err := ingest.Open(ctx, cfg, ingest.Deps{Directory: directory{c.load}, Store: client, Metrics: reg, Log: c.log})
+	line, err := ingest.Open(ctx, cfg, ingest.Deps{Directory: directory{c.load}, Store: client, Hub: hub, Metrics: reg, Log: c.log})
+	return line, client, reg, err
+}
+
+// ingest is the whole of it, from the broker to the store. Away, the store is not there, and reading the messages into
+// the spool is all.
+func (c child) ingest(ctx context.Context, away bool) (err error) {
+	line, client, reg, err := c.line(ctx, nil)
 	if err != nil {
 		return err
 	}
+	defer client.Close()
 	if c.load.profile != "" {
 		end, err := startProfile(filepath.Join(c.load.profile, fmt.Sprintf("ingest-%d.pprof", os.Getpid())))
 		if err != nil {
@@ -167,28 +174,60 @@ func (c child) ingest(ctx context.Context) error {
 	begin, used := time.Now(), processorTime()
 	ended := make(chan error, 1)
 	go func() { ended <- line.Run(running) }()
-	points, readings := float64(c.load.messages), int64(3*c.load.messages)
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended, line.Close())
+	}()
+	points, readings := int64(c.load.messages), int64(3*c.load.messages)
 	if c.load.messages == 0 {
-		points, readings = float64(packedReadings*c.load.packed), int64(packedReadings*c.load.packed)
+		points, readings = int64(packedReadings*c.load.packed), int64(packedReadings*c.load.packed)
 	}
-	for counter(reg, "lamppost_ingest_written_points_total") < points {
+	done := func() bool { return counter(reg, "lamppost_ingest_written_points_total") >= float64(points) }
+	if away {
+		done = func() bool { return line.Flow().Totals.Received >= readings }
+	}
+	for !done() {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			stop()
-			return errors.Join(ctx.Err(), <-ended)
+			return ctx.Err()
 		}
 	}
 	report(max(int64(c.load.messages), int64(c.load.packed)), time.Since(begin), processorTime()-used)
-	stop()
-	if err := <-ended; err != nil {
+	if sums := line.Flow().Totals; sums.Received != readings || sums.Accepted != readings || !away && sums.Written != readings {
+		return fmt.Errorf("ledger says %+v, want %d readings", sums, readings)
+	}
+	return nil
+}
+
+// latency watches how long readings take, and prints the 99th percentiles in milliseconds: until they are live, and
+// until they can be queried.
+func (c child) latency(ctx context.Context) (err error) {
+	var hub live.Hub
+	line, client, _, err := c.line(ctx, &hub)
+	if err != nil {
 		return err
 	}
-	sums, err := line.Ledger().Totals(ctx, time.Unix(0, 0), time.Now().Add(time.Hour))
-	if err == nil && (sums.Received != readings || sums.Written != readings) {
-		err = fmt.Errorf("ledger says %+v, want %d readings written", sums, readings)
+	defer client.Close()
+	subscription := hub.Subscribe(4096)
+	defer subscription.Close()
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- line.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended, line.Close())
+	}()
+	<-line.Ready()
+	var d delays
+	if err := d.watch(ctx, subscription, client); err != nil {
+		return err
 	}
-	return errors.Join(err, line.Close())
+	if lost := subscription.Lost(); lost > 0 || len(d.live) == 0 {
+		return fmt.Errorf("%d live readings seen, %d missed", len(d.live), lost)
+	}
+	fmt.Println(float64(p99(d.live))/1e6, float64(p99(d.queryable))/1e6, len(d.live), len(d.queryable))
+	return nil
 }
 
 // counter reads a metric.

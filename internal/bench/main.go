@@ -33,7 +33,11 @@ func run() error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	level := slog.LevelWarn
+	if *role == "ingest-away" {
+		level = slog.LevelError // that the store is away is meant
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	load := load{messages: *messages, packed: *packed, sensors: *sensors, profile: *profile}
 	child := child{log: log, load: load, address: *address, login: *login, dir: *dir}
 	switch *role {
@@ -46,7 +50,11 @@ func run() error {
 	case "paho":
 		return child.paho(ctx)
 	case "ingest":
-		return child.ingest(ctx)
+		return child.ingest(ctx, false)
+	case "ingest-away":
+		return child.ingest(ctx, true)
+	case "latency":
+		return child.latency(ctx)
 	}
 	return fmt.Errorf("no role %q", *role)
 }
