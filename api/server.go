@@ -133,8 +133,12 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(feedDone)
 		s.live.run(feedCtx, subscription)
 	}()
-	serveDone := make(chan error, 1)
-	go func() { serveDone <- server.Serve(listener) }()
+	serveDone := make(chan struct{})
+	var serveErr error
+	go func() {
+		defer close(serveDone)
+		serveErr = server.Serve(listener)
+	}()
 
 	addr := listener.Addr().String()
 	s.addr.Store(&addr)
@@ -142,9 +146,8 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("http address is open", "addr", addr, "tls", s.cfg.TLSCertFile != "")
 
 	select {
-	case err = <-serveDone:
-		err = fmt.Errorf("serve http on %s: %w", addr, err)
-		serveDone <- http.ErrServerClosed
+	case <-serveDone:
+		err = fmt.Errorf("serve http on %s: %w", addr, serveErr)
 	case <-ctx.Done():
 	}
 	stopped := errors.New("stopped")
@@ -166,8 +169,9 @@ func (s *Server) shutDown(server *http.Server, cutOff func()) {
 		server.Close()
 	}
 	cutOff()
-	s.inProgress.Lock()
-	s.inProgress.Unlock() //nolint:staticcheck // every request holds it for reading until it has ended
+	s.inProgress.Lock() // every request holds it for reading until it has ended
+	s.log.Debug("every request has ended")
+	s.inProgress.Unlock()
 }
 
 // listen opens the address, bounds its connections and wraps it in TLS where configured.
