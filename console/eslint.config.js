@@ -31,6 +31,10 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/**'],
+    rules: { 'max-lines-per-function': 'off' },
+  },
+  {
     // The table of the sensors says its roles again, because its narrow form takes the display of a table away.
     files: ['src/sensors/Sensors.tsx'],
     rules: { 'jsx-a11y/no-redundant-roles': 'off', 'jsx-a11y/no-interactive-element-to-noninteractive-role': 'off' },

@@ -2,6 +2,7 @@
 // server sends when there is nothing to say is the only sign of life of a quiet city, and EventSource hides it.
 import { useEffect, useRef, useState } from 'react';
 import { address } from './client.ts';
+import { shutDoor } from './door.ts';
 import { report, retire } from './link.ts';
 import type { Reading } from './types.ts';
 
@@ -176,6 +177,7 @@ export function useLive(path: string | undefined, onReadings: (batch: Reading[])
         phase: (phase) => {
           if (phase === 'live') report(path, true);
           else if (phase === 'reconnecting') report(path, false);
+          else if (phase === 'signed_out') shutDoor();
         },
       });
     };

@@ -2,6 +2,7 @@
 // answer share one request. What was last heard stays when a request fails, with the time at which it was heard.
 import { useCallback, useSyncExternalStore } from 'react';
 import { asFault, type Fault, get } from './client.ts';
+import { shutDoor } from './door.ts';
 import { report, retire } from './link.ts';
 
 export interface Kept<T> {
@@ -58,6 +59,7 @@ async function load(path: string, entry: Entry): Promise<void> {
   } catch (error) {
     if (stop.signal.aborted) return;
     const fault = asFault(error);
+    if (fault.status === 401) shutDoor();
     entry.failures++;
     // An answer, even a bad one, shows that Lamppost is there.
     if (entry.watchers.size > 0) report(path, fault.status !== 0);

@@ -1,6 +1,7 @@
 // The page: what is always there, and the page of the address.
 import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
-import { reloadAll, useResource } from '../api/resource.ts';
+import { useShut } from '../api/door.ts';
+import { useResource } from '../api/resource.ts';
 import type { City } from '../api/types.ts';
 import { Overview } from '../overview/Overview.tsx';
 import { Empty, Waiting } from '../parts/Says.tsx';
@@ -45,9 +46,10 @@ function useArrival(path: string): void {
     // The page's part may still be on its way: its heading is looked for until it is there.
     let tries = 0;
     const timer = setInterval(() => {
-      const heading = document.querySelector<HTMLElement>('main h1');
+      // Meanwhile the page before may still be there, hidden.
+      const heading = [...document.querySelectorAll<HTMLElement>('main h1')].find((h) => h.offsetParent !== null);
       heading?.focus({ preventScroll: true });
-      if (heading !== null || ++tries > 40) clearInterval(timer);
+      if (heading !== undefined || ++tries > 80) clearInterval(timer);
     }, 25);
     return () => clearInterval(timer);
   }, [path]);
@@ -60,6 +62,7 @@ export function App() {
   const city = useResource<City>('city', 600_000);
   const zone = city.data?.zone ?? BROWSER_ZONE;
   const times = useMemo(() => timesIn(zone), [zone]);
+  const shut = useShut();
   useArrival(path);
   return (
     <TimesContext.Provider value={times}>
@@ -68,8 +71,8 @@ export function App() {
           Skip to the content
         </a>
         <Header path={path} city={city.data?.name} />
-        {city.fault?.status === 401 ? (
-          <SignInPage done={reloadAll} />
+        {shut ? (
+          <SignInPage />
         ) : (
           <Suspense
             fallback={

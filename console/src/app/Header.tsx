@@ -1,4 +1,5 @@
 // The top of every page: the mark and the city, the ways to go, whether the page is live, the time, light or dark.
+import { useSignedIn } from '../api/door.ts';
 import { useLink } from '../api/link.ts';
 import { Mark, MoonIcon, SunIcon, SystemIcon } from '../parts/Icons.tsx';
 import { span, useNow, useTimes } from '../words/times.ts';
@@ -55,6 +56,7 @@ function ThemeButton() {
 
 export function Header({ path, city }: { path: string; city: string | undefined }) {
   const session = useSession();
+  const signedIn = useSignedIn();
   const here = (to: string): boolean => (to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`));
   return (
     <header className="top">
@@ -71,7 +73,7 @@ export function Header({ path, city }: { path: string; city: string | undefined 
         ))}
       </nav>
       <div className="top-right">
-        {session.signedIn && (
+        {signedIn && (
           <button type="button" className="text-button" onClick={() => void session.leave()}>
             Sign out
           </button>

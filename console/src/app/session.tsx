@@ -2,14 +2,13 @@
 // nothing can be read without it, as a dialog when something is to be changed.
 import { createContext, type ReactNode, type SubmitEvent, useCallback, useContext, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { asFault, type Fault, signIn, signOut } from '../api/client.ts';
+import { leaveDoor, openDoor } from '../api/door.ts';
 import { reloadAll } from '../api/resource.ts';
 import { CrossIcon, Mark } from '../parts/Icons.tsx';
 
 interface Session {
   /** Runs what changes something; when it is refused for want of a token, asks for one and runs it again. */
   act: <T>(what: string, run: () => Promise<T>) => Promise<T>;
-  /** Signed in on this page since it was opened. */
-  signedIn: boolean;
   leave: () => Promise<void>;
 }
 
@@ -39,6 +38,7 @@ function TokenForm({ reason, done }: { reason: string; done: () => void }) {
     setFault(undefined);
     try {
       await signIn(token);
+      openDoor();
       done();
     } catch (error) {
       setFault(asFault(error));
@@ -67,12 +67,12 @@ function TokenForm({ reason, done }: { reason: string; done: () => void }) {
 }
 
 /** The whole page while nothing can be read without a token. */
-export function SignInPage({ done }: { done: () => void }) {
+export function SignInPage() {
   return (
     <main id="main" className="sign-in">
       <Mark />
       <h1>Sign in</h1>
-      <TokenForm reason="Lamppost is open to this network only with its token." done={done} />
+      <TokenForm reason="Lamppost is open to this network only with its token." done={reloadAll} />
     </main>
   );
 }
@@ -85,7 +85,6 @@ interface Ask {
 /** Holds the session and shows the dialog when something is refused. */
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [ask, setAsk] = useState<Ask>();
-  const [signedIn, setSignedIn] = useState(false);
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (ask !== undefined && dialog.current?.open === false) dialog.current.showModal();
@@ -101,15 +100,14 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       const entered = await new Promise<boolean>((answer) => setAsk({ what, answer }));
       setAsk(undefined);
       if (!entered) throw new GaveUp();
-      setSignedIn(true);
     }
   }, []);
   const leave = useCallback(async () => {
     await signOut();
-    setSignedIn(false);
+    leaveDoor();
     reloadAll();
   }, []);
-  const session = useMemo(() => ({ act, signedIn, leave }), [act, signedIn, leave]);
+  const session = useMemo(() => ({ act, leave }), [act, leave]);
 
   return (
     <SessionContext.Provider value={session}>

@@ -19,6 +19,7 @@ const REASONS: Record<string, Reason> = {
   range: { title: 'Value outside the sane range', todo: 'Look at the sensor: it is broken, or its unit is wrong.' },
   future: { title: 'Measured in the future', todo: "Set the publisher's clock." },
   too_old: { title: 'Older than the store keeps', todo: 'Raise the retention if these are wanted, then replay.' },
+  series: { title: 'Too many channels', todo: 'Let the sensor name its channels the same in every message.' },
   store: { title: 'Store refused it', todo: "Read the detail, mend the store's side, then replay." },
 };
 

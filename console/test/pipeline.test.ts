@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { cellsOf, cellState } from '../src/sensor/Completeness.tsx';
+import { newest } from '../src/sensor/Sensor.tsx';
+import { difference, rejectedTotal } from '../src/pipeline/Ledger.tsx';
+import { asText, decodeBase64, hexLines, layOut } from '../src/pipeline/payload.ts';
+import { REASON_NAMES, reasonOf } from '../src/words/reasons.ts';
+import type { Reading } from '../src/api/types.ts';
+
+describe('the ledger', () => {
+  it('a sum that closes has no difference', () => {
+    const sums = { rejected: { range: 2, unit: 1 } };
+    expect(rejectedTotal(sums)).toBe(3);
+    expect(difference({ title: '', value: 10 }, [{ title: '', value: 3 }, { title: '', value: 7 }])).toBe(0);
+    expect(difference({ title: '', value: 10 }, [{ title: '', value: 3 }])).toBe(7);
+  });
+
+  it('minutes are added into quarters of an hour that end now', () => {
+    const now = Date.UTC(2026, 4, 4, 12, 7);
+    const cells = cellsOf(
+      [
+        { time: '2026-05-04T12:00:00Z', accepted: 3 },
+        { time: '2026-05-04T12:06:00Z', accepted: 3, missing: 1 },
+        { time: '2026-05-04T11:59:00Z', missing: 4 },
+        { time: '2026-05-04T11:30:00Z', accepted: 1, rejected: { range: 2 } },
+        { time: '2026-05-01T00:00:00Z', accepted: 9 },
+      ],
+      now,
+    );
+    expect(cells).toHaveLength(96);
+    expect(cells.slice(-3).map(cellState)).toEqual(['refused', 'gone', 'part']);
+    expect(cells.at(-1)).toEqual({ start: Date.UTC(2026, 4, 4, 12), accepted: 6, missing: 1, rejected: 0 });
+    expect(cells.reduce((sum, c) => sum + c.accepted, 0)).toBe(7);
+  });
+});
+
+describe('a payload', () => {
+  const bytes = (text: string): Uint8Array => decodeBase64(btoa(text));
+
+  it('is text when it can be read', () => {
+    expect(asText(bytes('{"no2":31}\n'))).toBe('{"no2":31}\n');
+    expect(layOut('{"no2":31}')).toBe('{\n  "no2": 31\n}');
+    expect(layOut('{"no2":')).toBe('{"no2":');
+  });
+
+  it('is bytes when it cannot', () => {
+    expect(asText(bytes('\u008a\u00a3!jl'))).toBeUndefined();
+    expect(asText(bytes('a\u0000b'))).toBeUndefined();
+  });
+
+  it('is laid out sixteen bytes a line', () => {
+    const lines = hexLines(bytes('0123456789abcdef\u0001z'));
+    expect(lines).toEqual([
+      { offset: '000000', hex: '30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66', text: '0123456789abcdef' },
+      { offset: '000010', hex: '01 7a', text: '·z' },
+    ]);
+    expect(hexLines(new Uint8Array())).toEqual([]);
+  });
+});
+
+describe('reasons', () => {
+  it('each says what to do', () => {
+    for (const name of REASON_NAMES) {
+      expect(reasonOf(name).title).not.toBe('');
+      expect(reasonOf(name).todo).toMatch(/\.$/);
+    }
+  });
+
+  it('one that is not known is shown by its name', () => {
+    expect(reasonOf('bad_luck').title).toBe('bad luck');
+  });
+});
+
+describe('the latest of a sensor', () => {
+  const reading = (channel: string, time: string, value: number): Reading => ({ sensor: 's', quantity: 'q', channel, value, unit: '', time });
+
+  it('a reading that comes late does not replace a newer one', () => {
+    const kept = newest([reading('', '2026-05-04T10:00:10.000Z', 2)], [reading('', '2026-05-04T10:00:00.000Z', 1)]);
+    expect(kept.map((r) => r.value)).toEqual([2]);
+  });
+
+  it('each channel has its own', () => {
+    const kept = newest([reading('l10', '2026-05-04T10:00:00.000Z', 1)], [reading('l2', '2026-05-04T10:00:00.000Z', 2)]);
+    expect(kept.map((r) => r.channel)).toEqual(['l2', 'l10']);
+  });
+});
