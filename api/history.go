@@ -20,7 +20,7 @@ import (
 const defaultHistory = 24 * time.Hour
 
 type historyInput struct {
-	Sensor   []string `query:"sensor,explode" required:"true" maxItems:"1000" doc:"Which sensors; may repeat."`
+	Sensor   []string `query:"sensor,explode" maxItems:"1000" doc:"Which sensors; may repeat. Without it, all that are registered with one of the quantities."`
 	Quantity []string `query:"quantity,explode" maxItems:"200" doc:"Which quantities; may repeat. Without it, those that the sensors are registered with."`
 	Channel  string   `query:"channel" maxLength:"32" doc:"Only this channel; given but empty, readings without a channel."`
 	From     string   `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
@@ -73,6 +73,9 @@ func (s *Server) getHistory(ctx context.Context, in *historyInput) (*historyOutp
 	if err != nil {
 		return nil, err
 	}
+	if len(asked.Sensors) == 0 { // nobody is registered with the quantities
+		return &historyOutput{Body: &historyBody{agg: asked.Agg}}, nil
+	}
 	done, err := s.begin(ctx, s.queries)
 	if err != nil {
 		return nil, err
@@ -98,7 +101,12 @@ func (s *Server) historyQuery(in *historyInput, now time.Time) (q query.HistoryQ
 	if err != nil {
 		return q, err
 	}
-	if len(quantities) == 0 {
+	switch {
+	case len(q.Sensors) == 0 && len(quantities) == 0:
+		return q, badQuery("sensor", "", "name sensors, or quantities, or both")
+	case len(q.Sensors) == 0:
+		q.Sensors = s.sensorsWith(quantities)
+	case len(quantities) == 0:
 		if quantities, err = s.quantitiesOf(q.Sensors); err != nil {
 			return q, err
 		}
@@ -121,6 +129,17 @@ func (s *Server) historyQuery(in *historyInput, now time.Time) (q query.HistoryQ
 	q.Step = step
 	q.Agg, _ = query.ParseAgg(in.Agg) // an enum, checked before
 	return q, nil
+}
+
+// sensorsWith lists the sensors that are registered with one of the quantities.
+func (s *Server) sensorsWith(quantities []*telemetry.Quantity) []telemetry.SensorID {
+	var all []telemetry.SensorID
+	for _, sensor := range s.deps.Registry.Snapshot().Sensors() {
+		if slices.ContainsFunc(quantities, func(q *telemetry.Quantity) bool { return slices.Contains(sensor.Quantities, q.Name) }) {
+			all = append(all, sensor.ID)
+		}
+	}
+	return all
 }
 
 // quantitiesOf lists what the sensors are registered with, each once.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -179,6 +180,25 @@ func TestHistory(t *testing.T) {
 	s.get("/api/v1/history?sensor=air-2&from=-7d&to=-90m").want(http.StatusOK)
 	if got := s.history.asked; got.To.Sub(got.From) != 7*24*time.Hour-90*time.Minute || got.To.Before(before.Add(-91*time.Minute)) {
 		t.Errorf("relative times ask from %v to %v", got.From, got.To)
+	}
+}
+
+func TestHistoryOfAQuantityAsksForEverySensorRegisteredWithIt(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	decode[api.HistoryAnswer](s.get("/api/v1/history?quantity=no2"))
+	var want []telemetry.SensorID
+	for _, sensor := range s.registry.Snapshot().Sensors() {
+		if slices.Contains(sensor.Quantities, "no2") {
+			want = append(want, sensor.ID)
+		}
+	}
+	if len(want) == 0 || !slices.Equal(want, s.history.asked.Sensors) {
+		t.Errorf("asks for %v, want %v", s.history.asked.Sensors, want)
+	}
+	s.history.asked = query.HistoryQuery{}
+	if got := decode[api.HistoryAnswer](s.get("/api/v1/history?quantity=pm1")); len(got.Series) != 0 {
+		t.Errorf("of a quantity that nobody measures there are %d series", len(got.Series))
 	}
 }
 
