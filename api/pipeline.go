@@ -65,6 +65,7 @@ type AuditReport struct {
 	Rows        int64             `json:"rows" doc:"Values that the store holds."`
 	Waiting     int64             `json:"waiting" doc:"Accepted readings that are still on their way."`
 	Differences []AuditDifference `json:"differences" nullable:"false" doc:"Minutes of sensors where the two differ, at most 1000."`
+	Truncated   bool              `json:"truncated" doc:"Whether there are more differences than are listed."`
 }
 
 // AuditDifference is a minute of a sensor in which ledger and store differ.

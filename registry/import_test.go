@@ -196,13 +196,14 @@ func TestImportNamesEveryFaultByRowAndColumn(t *testing.T) {
 		},
 		{
 			"several rows, also after one with too few cells, wrong quotes or wrong encoding",
-			header + "\nlamp-1\nlamp-\"2,,,,,,,,,no2\nlamp-3,M\xfcller,,,,,,,,no2\nlamp-4,,,,,,,,,\nspeed,,,,,,,,,no2\n",
+			header + "\nlamp-1\nlamp-\"2,,,,,,,,,no2\nlamp-3,M\xfcller,,,,,,,,no2\nlamp-4,,,,,,,,,\nspeed,,,,,,,,,no2\nexport,,,,,,,,,no2\n",
 			[]registry.CellError{
 				{Row: 2, Message: "the row has 1 cells, the header has 10"},
 				{Row: 3, Message: "quote"},
 				{Row: 4, Column: "title", Message: "UTF-8"},
 				{Row: 5, Column: "quantities", Message: "none is given"},
 				{Row: 6, Column: "sensor", Message: "name of a quantity"},
+				{Row: 7, Column: "sensor", Message: "command of the API"},
 			},
 		},
 		{

@@ -155,6 +155,9 @@ func (s *Sensor) check() (f faults) {
 	if _, taken := telemetry.QuantityByName(string(s.ID)); taken {
 		f.add("id", "%q is the name of a quantity; give the sensor another id, such as %q", s.ID, s.ID+"-1")
 	}
+	if s.ID == "export" || s.ID == "import" {
+		f.add("id", "%q is a command of the API in the place of a sensor; give it another id, such as %q", s.ID, s.ID+"-1")
+	}
 	f.title("title", s.Title)
 	if s.Site != "" {
 		f.slug("site", s.Site)

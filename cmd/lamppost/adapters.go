@@ -147,7 +147,7 @@ func timeOf(t time.Time) api.Time { return api.Time(telemetry.MilliOf(t)) }
 func auditReport(r *audit.Report) api.AuditReport {
 	report := api.AuditReport{
 		Clean: r.Clean(), From: timeOf(r.From), To: timeOf(r.To), Readings: r.Written, Rows: r.Rows, Waiting: r.Waiting,
-		Differences: []api.AuditDifference{},
+		Differences: []api.AuditDifference{}, Truncated: r.Truncated,
 	}
 	for _, d := range r.Differences {
 		report.Differences = append(report.Differences, api.AuditDifference{Sensor: string(d.Sensor), Time: timeOf(d.Minute), Ledger: d.Written, Store: d.Stored})

@@ -191,6 +191,9 @@ func printAudit(w io.Writer, r api.AuditReport) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if r.Truncated {
+		_, _ = fmt.Fprintln(w, "there are more")
+	}
 	return errSaid
 }
 
