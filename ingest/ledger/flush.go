@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/spool"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -19,22 +18,26 @@ const allSensors telemetry.SensorID = "*"
 func (l *Ledger) Flush(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
-
+	if err := ctx.Err(); err != nil {
+		return err // whoever asked has gone; nothing is wrong with the ledger
+	}
 	l.mu.Lock()
 	taken := l.pending
+	nothing := taken.empty() && taken.positions == l.onDisk
 	l.pending = newPending(taken.recorded, taken.settled)
 	l.mu.Unlock()
 
 	began := time.Now()
 	var err error
-	if !taken.empty() {
-		err = l.write(ctx, &taken)
+	if !nothing {
+		// Once begun it is not cancelled: the driver would start a goroutine for each statement to watch for it.
+		err = l.write(context.WithoutCancel(ctx), &taken)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
 		l.pending.takeBack(&taken)
-		if l.failed == nil && ctx.Err() == nil {
+		if l.failed == nil {
 			l.log.Error("ledger cannot be written, ingest will wait", "error", err)
 		}
 		l.failed = err
@@ -44,7 +47,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.log.Info("ledger can be written again")
 		l.failed = nil
 	}
-	l.durable, l.flushed = earlier(taken.recorded, taken.settled), time.Now()
+	l.onDisk, l.flushed = taken.positions, time.Now()
 	l.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil
 }
@@ -64,17 +67,12 @@ func (p *pending) takeBack(taken *pending) {
 	taken.refused = append(taken.refused, p.refused...)
 	taken.released = append(taken.released, p.released...)
 	taken.bytes += p.bytes
-	taken.recorded, taken.settled = p.recorded, p.settled
+	taken.positions = p.positions
 	*p = *taken
 }
 
-// write is one transaction. Once begun it is not cancelled: the driver would start a goroutine for each statement to
-// watch for it.
+// write is one transaction.
 func (l *Ledger) write(ctx context.Context, p *pending) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin to write the ledger: %w", err)
@@ -224,102 +222,6 @@ func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
 		}
 	}
 	return nil
-}
-
-// release takes messages out of quarantine that are on their way through ingest again, and returns the sums that take
-// back what they were counted for.
-func release(ctx context.Context, tx *sql.Tx, ids []int64) (map[key]*Totals, error) {
-	back := newPending(spool.Position{}, spool.Position{})
-	for _, id := range ids {
-		if err := uncount(ctx, tx, id, &back); err != nil {
-			return nil, err
-		}
-		if err := forget(ctx, tx, id); err != nil {
-			return nil, err
-		}
-	}
-	return back.sums, nil
-}
-
-func uncount(ctx context.Context, tx *sql.Tx, id int64, back *pending) error {
-	rows, err := tx.QueryContext(ctx, "SELECT minute, reason, counted, readings FROM messages JOIN faults ON message = id WHERE id = ?", id)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var minute, readings int64
-		var reason telemetry.Reason
-		var counted telemetry.SensorID
-		if err := rows.Scan(&minute, &reason, &counted, &readings); err != nil {
-			return err
-		}
-		t := back.at(counted, minute)
-		t.Received -= readings
-		t.reject(reason, -readings)
-	}
-	return rows.Err()
-}
-
-// forget deletes a message from quarantine.
-func forget(ctx context.Context, tx *sql.Tx, id int64) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE quarantine_totals SET bytes = bytes - coalesce((SELECT length(payload) FROM messages WHERE id = ?), 0)`, id); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM messages WHERE id = ?", id)
-	return err
-}
-
-// quarantine adds messages, and drops the oldest where there are too many. It returns how many it dropped.
-func quarantine(ctx context.Context, tx *sql.Tx, refused []frame.Refused, maxBytes int64) (dropped int64, err error) {
-	for _, r := range refused {
-		result, err := tx.ExecContext(ctx, "INSERT INTO messages (received, minute, topic, publisher, payload, size) VALUES (?, ?, ?, ?, ?, ?)",
-			int64(r.Received), r.Minute, r.Topic, string(r.Publisher), notNil(r.Payload), r.SizeBytes)
-		if err != nil {
-			return 0, err
-		}
-		id, err := result.LastInsertId()
-		if err != nil {
-			return 0, err
-		}
-		for _, fault := range r.Faults {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?)", id, int64(fault.Reason),
-				string(fault.Counted), string(fault.Sensor), fault.Detail, fault.Readings); err != nil {
-				return 0, err
-			}
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE quarantine_totals SET bytes = bytes + ?", len(r.Payload)); err != nil {
-			return 0, err
-		}
-	}
-	if len(refused) == 0 {
-		return 0, nil
-	}
-	return dropOldest(ctx, tx, maxBytes)
-}
-
-func dropOldest(ctx context.Context, tx *sql.Tx, maxBytes int64) (dropped int64, err error) {
-	for {
-		var bytes int64
-		if err := tx.QueryRowContext(ctx, "SELECT bytes FROM quarantine_totals").Scan(&bytes); err != nil {
-			return 0, err
-		}
-		if bytes <= maxBytes {
-			break
-		}
-		var id int64
-		if err := tx.QueryRowContext(ctx, "SELECT min(id) FROM messages").Scan(&id); err != nil {
-			return 0, err
-		}
-		if err := forget(ctx, tx, id); err != nil {
-			return 0, err
-		}
-		dropped++
-	}
-	if dropped > 0 {
-		_, err = tx.ExecContext(ctx, "UPDATE quarantine_totals SET dropped = dropped + ?", dropped)
-	}
-	return dropped, err
 }
 
 func notNil(b []byte) []byte {

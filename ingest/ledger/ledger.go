@@ -24,7 +24,8 @@ type Config struct {
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
 	// MaxPending is how many sums of a sensor and minute may wait in memory; ingest then waits for a flush.
 	MaxPending int `mapstructure:"max_pending"`
-	// QuarantineBytes bounds the payloads kept in quarantine. Beyond it the oldest are dropped, and counted.
+	// QuarantineBytes bounds the messages kept in quarantine, each with half a kilobyte beside its payload. Beyond it the
+	// oldest are dropped, and counted.
 	QuarantineBytes int64 `mapstructure:"quarantine_bytes"`
 }
 
@@ -51,14 +52,15 @@ func (c Config) Validate() error {
 // Ledger is the account of all readings, in one SQLite file.
 type Ledger struct {
 	cfg     Config
-	db      *sql.DB
+	db      *sql.DB // for one writer at a time
+	reading *sql.DB
 	log     *slog.Logger
 	metrics *metrics
 
 	mu      sync.Mutex
 	pending pending
-	durable spool.Position // on disk: see Durable
-	city    Totals         // of all time, with what is pending
+	onDisk  positions
+	city    Totals // of all time, with what is pending
 	flushed time.Time
 	failed  error // of the last flush
 
@@ -72,10 +74,9 @@ type pending struct {
 	sequences map[telemetry.SensorID]uint64
 	refused   []frame.Refused
 	released  []int64
-	// bytes are the payloads in refused.
+	// bytes is the cost of refused.
 	bytes int64
-	// recorded and settled are the spool positions up to which sums hold everything.
-	recorded, settled spool.Position
+	positions
 }
 
 type key struct {
@@ -102,30 +103,31 @@ func newPending(recorded, settled spool.Position) pending {
 		sums:      make(map[key]*Totals),
 		newest:    make(map[telemetry.SensorID]telemetry.UnixMilli),
 		sequences: make(map[telemetry.SensorID]uint64),
-		recorded:  recorded, settled: settled,
+		positions: positions{recorded, settled},
 	}
 }
 
 // Open opens or makes the ledger at path. Close must be called.
 func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registerer, log *slog.Logger) (*Ledger, error) {
-	db, err := openDatabase(ctx, path)
+	db, reading, err := openDatabase(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{cfg: cfg, db: db, log: log, metrics: newMetrics(reg)}
+	l := &Ledger{cfg: cfg, db: db, reading: reading, log: log, metrics: newMetrics(reg)}
 	recorded, err := l.position(ctx, "recorded")
 	if err == nil {
 		var settled spool.Position
 		settled, err = l.position(ctx, "settled")
 		l.pending = newPending(recorded, settled)
-		l.durable = earlier(recorded, settled)
+		l.onDisk = positions{recorded, settled}
 	}
 	if err == nil {
-		err = l.addHours(ctx, &l.city, allSensors, math.MinInt32, math.MaxInt32)
+		err = l.view(ctx, func(tx *sql.Tx) error {
+			return addHours(ctx, tx, &l.city, allSensors, math.MinInt32, math.MaxInt32)
+		})
 	}
 	if err != nil {
-		_ = db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close(), reading.Close())
 	}
 	return l, nil
 }
@@ -134,14 +136,18 @@ func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registere
 func (l *Ledger) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return errors.Join(l.Flush(ctx), l.db.Close())
+	return errors.Join(l.Flush(ctx), l.reading.Close(), l.db.Close())
 }
 
-func earlier(a, b spool.Position) spool.Position {
-	if b.Before(a) {
-		return b
+// positions are those up to which sums hold everything: of Record and of Settle.
+type positions struct{ recorded, settled spool.Position }
+
+// both is up to where both have been done.
+func (p positions) both() spool.Position {
+	if p.settled.Before(p.recorded) {
+		return p.settled
 	}
-	return a
+	return p.recorded
 }
 
 // Run flushes every FlushInterval until ctx ends.
@@ -174,17 +180,31 @@ func (l *Ledger) Positions(ctx context.Context) (recorded, settled spool.Positio
 	return recorded, settled, err
 }
 
+// Rewind forgets the positions, and with them what was decided about frames: the spool that they are of is gone, and
+// another one begins. The sums stay; readings that were on their way in the lost spool wait for ever.
+func (l *Ledger) Rewind(ctx context.Context) error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	if _, err := l.db.ExecContext(ctx, "DELETE FROM positions; DELETE FROM verdicts"); err != nil {
+		return fmt.Errorf("forget the ledger's positions: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.onDisk, l.pending.positions = positions{}, positions{}
+	return nil
+}
+
 // Durable is the position up to which the database holds everything of every frame: the spool may forget what lies
 // before.
 func (l *Ledger) Durable() spool.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.durable
+	return l.onDisk.both()
 }
 
 func (l *Ledger) position(ctx context.Context, name string) (spool.Position, error) {
 	var p spool.Position
-	err := l.db.QueryRowContext(ctx, "SELECT segment, offset FROM positions WHERE name = ?", name).Scan(&p.Segment, &p.Offset)
+	err := l.reading.QueryRowContext(ctx, "SELECT segment, offset FROM positions WHERE name = ?", name).Scan(&p.Segment, &p.Offset)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return p, fmt.Errorf("ledger's position %s: %w", name, err)
 	}
@@ -233,7 +253,7 @@ func (p *pending) add(r frame.Refused) {
 	r.Payload = append([]byte(nil), r.Payload...)
 	r.Faults = append([]frame.Fault(nil), r.Faults...)
 	p.refused = append(p.refused, r)
-	p.bytes += int64(len(r.Payload))
+	p.bytes += cost(&r)
 }
 
 // City sums up all sensors and all time, up to this moment, without looking at the disk.
@@ -308,5 +328,5 @@ func (l *Ledger) waitForRoom(ctx context.Context) error {
 	}
 }
 
-// maxPendingBytes bounds the refused payloads in memory.
+// maxPendingBytes bounds the refused messages in memory.
 const maxPendingBytes = 16 << 20

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/spool"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -36,32 +35,50 @@ func (l *Ledger) SensorTotals(ctx context.Context, sensor telemetry.SensorID, fr
 	if err := l.freshen(ctx); err != nil {
 		return Totals{}, err
 	}
-	first, end := MinuteOf(telemetry.MilliOf(from)), MinuteOf(telemetry.MilliOf(to))
 	var sum Totals
-	// Whole hours come from the columns, the hours at both ends minute by minute.
-	wholeFrom, wholeTo := floorHour(first+59), floorHour(end)
-	if wholeFrom >= wholeTo {
-		return sum, l.addMinutes(ctx, &sum, sensor, first, end)
-	}
-	if err := l.addHours(ctx, &sum, sensor, wholeFrom, wholeTo); err != nil {
-		return sum, err
-	}
-	if err := l.addMinutes(ctx, &sum, sensor, first, 60*wholeFrom); err != nil {
-		return sum, err
-	}
-	return sum, l.addMinutes(ctx, &sum, sensor, 60*wholeTo, end)
+	err := l.view(ctx, func(tx *sql.Tx) error {
+		return sumUp(ctx, tx, &sum, sensor, MinuteOf(telemetry.MilliOf(from)), MinuteOf(telemetry.MilliOf(to)))
+	})
+	return sum, err
 }
 
-func (l *Ledger) addHours(ctx context.Context, sum *Totals, sensor telemetry.SensorID, from, to int64) error {
+// view lets look at one state of the database: without a transaction a flush between two questions would make sums that
+// do not close.
+func (l *Ledger) view(ctx context.Context, look func(*sql.Tx) error) error {
+	tx, err := l.reading.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("look at the ledger: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	return look(tx)
+}
+
+// sumUp adds the minutes from first up to, but not including, end: whole hours from the columns, the hours at both ends
+// minute by minute.
+func sumUp(ctx context.Context, tx *sql.Tx, sum *Totals, sensor telemetry.SensorID, first, end int64) error {
+	wholeFrom, wholeTo := floorHour(first+59), floorHour(end)
+	if wholeFrom >= wholeTo {
+		return addMinutes(ctx, tx, sum, sensor, first, end)
+	}
+	if err := addHours(ctx, tx, sum, sensor, wholeFrom, wholeTo); err != nil {
+		return err
+	}
+	if err := addMinutes(ctx, tx, sum, sensor, first, 60*wholeFrom); err != nil {
+		return err
+	}
+	return addMinutes(ctx, tx, sum, sensor, 60*wholeTo, end)
+}
+
+func addHours(ctx context.Context, tx *sql.Tx, sum *Totals, sensor telemetry.SensorID, from, to int64) error {
 	var t Totals
-	err := l.db.QueryRowContext(ctx, `SELECT coalesce(sum(received), 0), coalesce(sum(duplicate), 0), coalesce(sum(late), 0),
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(received), 0), coalesce(sum(duplicate), 0), coalesce(sum(late), 0),
 		coalesce(sum(stamped), 0), coalesce(sum(accepted), 0), coalesce(sum(reports), 0), coalesce(sum(missing), 0), coalesce(sum(written), 0)
 		FROM hours WHERE sensor = ? AND hour >= ? AND hour < ?`, string(sensor), from, to).
 		Scan(&t.Received, &t.Duplicate, &t.Late, &t.Stamped, &t.Accepted, &t.Reports, &t.Missing, &t.Written)
 	if err != nil {
 		return fmt.Errorf("sum up the ledger of %q: %w", sensor, err)
 	}
-	rows, err := l.db.QueryContext(ctx, `SELECT reason, sum(n) FROM rejections WHERE sensor = ? AND hour >= ? AND hour < ? GROUP BY reason`,
+	rows, err := tx.QueryContext(ctx, `SELECT reason, sum(n) FROM rejections WHERE sensor = ? AND hour >= ? AND hour < ? GROUP BY reason`,
 		string(sensor), from, to)
 	if err != nil {
 		return fmt.Errorf("sum up the rejections of %q: %w", sensor, err)
@@ -79,8 +96,8 @@ func (l *Ledger) addHours(ctx context.Context, sum *Totals, sensor telemetry.Sen
 	return rows.Err()
 }
 
-func (l *Ledger) addMinutes(ctx context.Context, sum *Totals, sensor telemetry.SensorID, from, to int64) error {
-	return l.eachMinute(ctx, sensor, from, to, func(m Minute) { sum.Add(m.Totals) })
+func addMinutes(ctx context.Context, tx *sql.Tx, sum *Totals, sensor telemetry.SensorID, from, to int64) error {
+	return eachMinute(ctx, tx, sensor, from, to, func(m Minute) { sum.Add(m.Totals) })
 }
 
 // Minute is the account of one sensor and minute.
@@ -105,15 +122,17 @@ func (l *Ledger) Minutes(ctx context.Context, sensor telemetry.SensorID, from, t
 		return nil, err
 	}
 	var minutes []Minute
-	err := l.eachMinute(ctx, sensor, first, end, func(m Minute) { minutes = append(minutes, m) })
+	err := l.view(ctx, func(tx *sql.Tx) error {
+		return eachMinute(ctx, tx, sensor, first, end, func(m Minute) { minutes = append(minutes, m) })
+	})
 	return minutes, err
 }
 
-func (l *Ledger) eachMinute(ctx context.Context, sensor telemetry.SensorID, from, to int64, visit func(Minute)) error {
+func eachMinute(ctx context.Context, tx *sql.Tx, sensor telemetry.SensorID, from, to int64, visit func(Minute)) error {
 	if from >= to {
 		return nil
 	}
-	rows, err := l.db.QueryContext(ctx, "SELECT hour, minutes FROM hours WHERE sensor = ? AND hour >= ? AND hour <= ? ORDER BY hour",
+	rows, err := tx.QueryContext(ctx, "SELECT hour, minutes FROM hours WHERE sensor = ? AND hour >= ? AND hour <= ? ORDER BY hour",
 		string(sensor), floorHour(from), floorHour(to-1))
 	if err != nil {
 		return fmt.Errorf("read the ledger of %q: %w", sensor, err)
@@ -151,8 +170,9 @@ func (l *Ledger) EachSensorHour(ctx context.Context, from, to time.Time, visit f
 	if err := l.Flush(ctx); err != nil {
 		return err
 	}
-	first, end := floorHour(MinuteOf(telemetry.MilliOf(from))), floorHour(MinuteOf(telemetry.MilliOf(to))+59)
-	rows, err := l.db.QueryContext(ctx, `SELECT sensor, hour, written, accepted FROM hours
+	const untilNextHour = telemetry.UnixMilli(time.Hour/time.Millisecond) - 1
+	first, end := floorHour(MinuteOf(telemetry.MilliOf(from))), floorHour(MinuteOf(telemetry.MilliOf(to)+untilNextHour))
+	rows, err := l.reading.QueryContext(ctx, `SELECT sensor, hour, written, accepted FROM hours
 		WHERE hour >= ? AND hour < ? AND sensor NOT IN ('', '*') ORDER BY sensor, hour`, first, end)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
@@ -175,7 +195,7 @@ func (l *Ledger) EachSensorHour(ctx context.Context, from, to time.Time, visit f
 // FirstHour is the oldest hour in which the sensor has anything to account for.
 func (l *Ledger) FirstHour(ctx context.Context, sensor telemetry.SensorID) (at time.Time, ok bool, err error) {
 	var number sql.NullInt64
-	if err := l.db.QueryRowContext(ctx, "SELECT min(hour) FROM hours WHERE sensor = ?", string(sensor)).Scan(&number); err != nil {
+	if err := l.reading.QueryRowContext(ctx, "SELECT min(hour) FROM hours WHERE sensor = ?", string(sensor)).Scan(&number); err != nil {
 		return at, false, fmt.Errorf("oldest hour of %q: %w", sensor, err)
 	}
 	return time.Unix(3600*number.Int64, 0).UTC(), number.Valid, nil
@@ -183,7 +203,7 @@ func (l *Ledger) FirstHour(ctx context.Context, sensor telemetry.SensorID) (at t
 
 // Newest returns the newest accepted measured time of every sensor, as of the last flush.
 func (l *Ledger) Newest(ctx context.Context) (map[telemetry.SensorID]telemetry.UnixMilli, error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT sensor, measured FROM newest")
+	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, measured FROM newest")
 	if err != nil {
 		return nil, fmt.Errorf("read newest times: %w", err)
 	}
@@ -202,7 +222,7 @@ func (l *Ledger) Newest(ctx context.Context) (map[telemetry.SensorID]telemetry.U
 
 // Sequences returns the newest sequence number of every publisher, as of the last flush.
 func (l *Ledger) Sequences(ctx context.Context) (map[telemetry.SensorID]uint64, error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT publisher, seq FROM sequences")
+	rows, err := l.reading.QueryContext(ctx, "SELECT publisher, seq FROM sequences")
 	if err != nil {
 		return nil, fmt.Errorf("read sequence numbers: %w", err)
 	}
@@ -222,7 +242,7 @@ func (l *Ledger) Sequences(ctx context.Context) (map[telemetry.SensorID]uint64, 
 // Verdict returns which of a frame's suspects were known to the store before the frame was written for the first time,
 // if that has been decided.
 func (l *Ledger) Verdict(ctx context.Context, end spool.Position) (known []byte, ok bool, err error) {
-	err = l.db.QueryRowContext(ctx, "SELECT known FROM verdicts WHERE segment = ? AND offset = ?", int64(end.Segment), end.Offset).Scan(&known)
+	err = l.reading.QueryRowContext(ctx, "SELECT known FROM verdicts WHERE segment = ? AND offset = ?", int64(end.Segment), end.Offset).Scan(&known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -239,83 +259,4 @@ func (l *Ledger) Decide(ctx context.Context, end spool.Position, known []byte) e
 		return fmt.Errorf("keep the verdict on the frame at %s: %w", end, err)
 	}
 	return nil
-}
-
-// Message is a quarantined message with one of its faults.
-type Message struct {
-	ID int64
-	frame.Refused
-}
-
-// QuarantineFilter selects quarantined messages.
-type QuarantineFilter struct {
-	// Reason, if not ReasonNone, selects messages with such a fault.
-	Reason telemetry.Reason
-	// Sensor, if not "", selects messages with a fault of this sensor.
-	Sensor telemetry.SensorID
-	// Before, if not 0, selects messages with a smaller id.
-	Before int64
-	// Limit is how many to return at most.
-	Limit int
-}
-
-// Quarantined lists messages, newest first, and how many match the filter without Before and Limit.
-func (l *Ledger) Quarantined(ctx context.Context, filter QuarantineFilter) (messages []Message, total int64, err error) {
-	if err := l.freshen(ctx); err != nil {
-		return nil, 0, err
-	}
-	where := "WHERE (? = 0 OR EXISTS (SELECT 1 FROM faults WHERE message = id AND reason = ?)) AND (? = '' OR EXISTS (SELECT 1 FROM faults WHERE message = id AND (sensor = ? OR counted = ?)))"
-	sensor := string(filter.Sensor)
-	args := []any{int64(filter.Reason), int64(filter.Reason), sensor, sensor, sensor}
-	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM messages "+where, args...).Scan(&total); err != nil {
-		return nil, 0, fmt.Errorf("count quarantined messages: %w", err)
-	}
-	args = append(args, filter.Before, filter.Before, filter.Limit)
-	rows, err := l.db.QueryContext(ctx, "SELECT id, received, minute, topic, publisher, payload, size FROM messages "+where+" AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?", args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list quarantined messages: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var m Message
-		if err := rows.Scan(&m.ID, &m.Received, &m.Minute, &m.Topic, &m.Publisher, &m.Payload, &m.SizeBytes); err != nil {
-			return nil, 0, err
-		}
-		messages = append(messages, m)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, 0, err
-	}
-	for i := range messages {
-		if messages[i].Faults, err = l.faults(ctx, messages[i].ID); err != nil {
-			return nil, 0, err
-		}
-	}
-	return messages, total, nil
-}
-
-func (l *Ledger) faults(ctx context.Context, id int64) ([]frame.Fault, error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT reason, counted, sensor, detail, readings FROM faults WHERE message = ? ORDER BY rowid", id)
-	if err != nil {
-		return nil, fmt.Errorf("list faults of message %d: %w", id, err)
-	}
-	defer func() { _ = rows.Close() }()
-	var faults []frame.Fault
-	for rows.Next() {
-		var f frame.Fault
-		if err := rows.Scan(&f.Reason, &f.Counted, &f.Sensor, &f.Detail, &f.Readings); err != nil {
-			return nil, err
-		}
-		faults = append(faults, f)
-	}
-	return faults, rows.Err()
-}
-
-// QuarantineSize is how many messages are in quarantine, and how many were dropped from it for want of room.
-func (l *Ledger) QuarantineSize(ctx context.Context) (messages, dropped int64, err error) {
-	err = l.db.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM messages), dropped FROM quarantine_totals").Scan(&messages, &dropped)
-	if err != nil {
-		return 0, 0, fmt.Errorf("size of the quarantine: %w", err)
-	}
-	return messages, dropped, nil
 }

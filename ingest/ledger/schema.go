@@ -80,21 +80,39 @@ CREATE TABLE quarantine_totals (
 INSERT INTO quarantine_totals VALUES (1, 0, 0);
 `
 
-// openDatabase opens or makes the SQLite file. A full synchronisation at each commit is what lets the spool forget what
-// the ledger has taken.
-func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
-		"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)",
-	}, "_txlock": {"immediate"}}.Encode()}
+// readers is how many questions are answered at the same time.
+const readers = 4
+
+// openDatabase opens or makes the SQLite file twice: once for the one writer, and once for questions, which must not
+// keep the writer, and with it the line, waiting for a connection.
+func openDatabase(ctx context.Context, path string) (writing, reading *sql.DB, err error) {
+	// A full synchronisation at each commit is what lets the spool forget what the ledger has taken.
+	writing, err = openPool(path, 1, "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)")
+	if err == nil {
+		err = migrate(ctx, writing)
+	}
+	if err == nil {
+		reading, err = openPool(path, readers, "query_only(1)")
+	}
+	if err != nil {
+		if writing != nil {
+			_ = writing.Close()
+		}
+		return nil, nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return writing, reading, nil
+}
+
+func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
+		"_pragma": append(pragmas, "busy_timeout(5000)"), "_txlock": {"immediate"},
+	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
-		return nil, fmt.Errorf("ledger %s: %w", path, err)
+		return nil, err
 	}
-	db.SetMaxOpenConns(4)
-	if err := migrate(ctx, db); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("ledger %s: %w", path, err)
-	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
 	return db, nil
 }
 
