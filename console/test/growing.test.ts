@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reading, Series } from '../src/api/types.ts';
-import { aligned, Growing } from '../src/sensor/growing.ts';
+import { aligned, Growing, increases } from '../src/sensor/growing.ts';
 import { RANGES, stepText } from '../src/sensor/ranges.ts';
 
 const MINUTE = 60_000;
@@ -64,6 +64,13 @@ describe('a growing chart', () => {
     expect(g.lines[0]?.times.length).toBeLessThanOrEqual(661);
     expect(g.lines[0]?.times.length).toBe(g.lines[0]?.values.length);
     expect(g.lines[0]?.values.at(-1)).toBe(4999);
+  });
+});
+
+describe('a counter', () => {
+  it('is shown by what it grew, and a restart is no growth', () => {
+    expect(increases({ channel: 'l1', times: [0, 10, 20, 30], values: [100, 105, 2, 9] })).toEqual({ channel: 'l1', times: [10, 30], values: [5, 7] });
+    expect(increases({ channel: '', times: [5], values: [1] })).toEqual({ channel: '', times: [], values: [] });
   });
 });
 

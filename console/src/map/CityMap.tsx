@@ -11,7 +11,7 @@ import { FitIcon, MinusIcon, PlusIcon } from '../parts/Icons.tsx';
 import { STATE_TITLE } from '../words/names.ts';
 import { count } from '../words/numbers.ts';
 import { look, SITES } from './look.ts';
-import { drawMark, palette } from './marks.ts';
+import { drawMark, drawRing, type Mark, palette, RING_PARTS } from './marks.ts';
 import { namePoints } from './names.ts';
 
 // A file of this host, not a blob: the page's policy allows scripts from here alone.
@@ -62,13 +62,11 @@ const pageScale = () => Math.max(1, Number.parseFloat(getComputedStyle(document.
 function addMarks(map: MapLibreMap, scale: number): void {
   const colours = palette();
   const ratio = Math.max(2, window.devicePixelRatio);
-  for (const state of STATES) {
-    const mark = drawMark(state, colours, 30 * scale, ratio);
-    if (mark === undefined) continue;
-    const name = `site-${state}`;
-    if (map.hasImage(name)) map.removeImage(name);
-    map.addImage(name, mark, { pixelRatio: ratio });
-  }
+  const add = (name: string, mark: Mark | undefined): void => {
+    if (mark !== undefined && !map.hasImage(name)) map.addImage(name, mark, { pixelRatio: ratio });
+  };
+  for (const state of STATES) add(`site-${state}`, drawMark(state, colours, 30 * scale, ratio));
+  for (let parts = 0; parts <= RING_PARTS; parts++) add(`ring-${parts}`, drawRing(parts, colours, 60 * scale, ratio));
 }
 
 interface Start {

@@ -2,7 +2,7 @@
 // with the fonts of the device.
 import type { FeatureCollection } from 'geojson';
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
-import type { Palette } from './marks.ts';
+import { type Palette, RING_PARTS } from './marks.ts';
 
 export const SITES = 'sites';
 const FONT = ['Liberation Sans', 'Helvetica Neue', 'Segoe UI', 'Roboto', 'Noto Sans', 'sans-serif'];
@@ -63,10 +63,11 @@ function labelLayers(c: Palette, scale: number): LayerSpecification[] {
 }
 
 const CLUSTER: ExpressionSpecification = ['has', 'point_count'];
-const TROUBLED: ExpressionSpecification = ['>', ['get', 'silent'], 0];
+/** How many of the RING_PARTS parts of a cluster's ring are silent: any silent sensor is at least one. */
+const SHARE: ExpressionSpecification = ['ceil', ['*', RING_PARTS, ['/', ['get', 'silent'], ['max', 1, ['get', 'sensors']]]]];
 
 function siteLayers(c: Palette, scale: number): LayerSpecification[] {
-  const grown = (small: number, large: number): ExpressionSpecification => ['interpolate', ['linear'], ['sqrt', ['get', 'point_count']], 1.4, small * scale, 30, large * scale];
+  const grown = (small: number, large: number): ExpressionSpecification => ['interpolate', ['linear'], ['sqrt', ['get', 'point_count']], 1.4, small, 30, large];
   const swell: ExpressionSpecification = ['interpolate', ['linear'], ['zoom'], 11, 0.62, 14, 0.86, 17, 1.15];
   return [
     {
@@ -89,31 +90,22 @@ function siteLayers(c: Palette, scale: number): LayerSpecification[] {
     },
     {
       id: 'cluster',
-      type: 'circle',
+      type: 'symbol',
       source: SITES,
       filter: CLUSTER,
-      paint: {
-        'circle-color': c.sheet,
-        'circle-radius': grown(13, 34),
-        'circle-stroke-color': ['case', TROUBLED, c.silent, c.ok],
-        'circle-stroke-width': ['case', TROUBLED, 4 * scale, 2.5 * scale],
+      layout: {
+        'icon-image': ['concat', 'ring-', ['to-string', SHARE]],
+        'icon-size': grown(0.5, 1.15),
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+        'text-field': ['get', 'point_count_abbreviated'],
+        'text-font': BOLD,
+        'text-size': 12.5 * scale,
+        'text-allow-overlap': true,
+        'text-ignore-placement': true,
+        'symbol-sort-key': ['get', 'silent'],
       },
-    },
-    {
-      id: 'cluster-count',
-      type: 'symbol',
-      source: SITES,
-      filter: CLUSTER,
-      layout: { 'text-field': ['get', 'point_count_abbreviated'], 'text-font': BOLD, 'text-size': 12.5 * scale, 'text-allow-overlap': true },
       paint: { 'text-color': c.ink },
-    },
-    {
-      // What is silent inside a cluster is said by a shape and a number as well as by the ring's colour.
-      id: 'cluster-silent',
-      type: 'symbol',
-      source: SITES,
-      filter: ['all', CLUSTER, TROUBLED],
-      layout: { 'icon-image': 'site-silent', 'icon-size': 0.8, 'icon-allow-overlap': true, 'icon-offset': ['interpolate', ['linear'], ['get', 'point_count'], 2, ['literal', [16, -16]], 600, ['literal', [36, -36]]] },
     },
     {
       id: 'site',
@@ -152,7 +144,7 @@ export function look(c: Palette, scale: number, clustered: boolean, shown: Shown
         cluster: clustered,
         clusterRadius: 46 * scale,
         clusterMaxZoom: 15,
-        clusterProperties: { silent: ['+', ['get', 'silent']] },
+        clusterProperties: { silent: ['+', ['get', 'silent']], sensors: ['+', ['get', 'sensors']] },
       },
     },
     layers: [...planLayers(c, scale), ...labelLayers(c, scale), ...siteLayers(c, scale)],

@@ -51,14 +51,51 @@ export function palette(): Palette {
   return Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim()])) as unknown as Palette;
 }
 
-/** Draws a mark of a diameter in CSS pixels at a number of device pixels for each. */
-export function drawMark(state: SensorState, colours: Palette, diameter: number, ratio: number): Mark | undefined {
+/** A cluster's ring shows its share of silent sensors in this many parts. */
+export const RING_PARTS = 16;
+
+function canvasOf(diameter: number, ratio: number): { g: CanvasRenderingContext2D; size: number } | undefined {
   const size = Math.ceil(diameter * ratio);
   const canvas = document.createElement('canvas');
   canvas.width = size;
   canvas.height = size;
   const g = canvas.getContext('2d', { willReadFrequently: true });
-  if (g === null) return undefined;
+  return g === null ? undefined : { g, size };
+}
+
+/** Draws the ring of a cluster: the silent part from the top on, and thicker, so that it is seen without its colour. */
+export function drawRing(silentParts: number, colours: Palette, diameter: number, ratio: number): Mark | undefined {
+  const made = canvasOf(diameter, ratio);
+  if (made === undefined) return undefined;
+  const { g, size } = made;
+  g.scale(size / 64, size / 64);
+  g.translate(32, 32);
+  g.beginPath();
+  g.arc(0, 0, 26, 0, 2 * Math.PI);
+  g.fillStyle = colours.sheet;
+  g.fill();
+  const top = -Math.PI / 2;
+  const end = top + (2 * Math.PI * silentParts) / RING_PARTS;
+  g.lineWidth = 4;
+  g.strokeStyle = colours.ok;
+  g.beginPath();
+  g.arc(0, 0, 26, end, top + 2 * Math.PI);
+  if (silentParts < RING_PARTS) g.stroke();
+  if (silentParts > 0) {
+    g.lineWidth = 10;
+    g.strokeStyle = colours.silent;
+    g.beginPath();
+    g.arc(0, 0, 26, top, end);
+    g.stroke();
+  }
+  return { width: size, height: size, data: g.getImageData(0, 0, size, size).data };
+}
+
+/** Draws a mark of a diameter in CSS pixels at a number of device pixels for each. */
+export function drawMark(state: SensorState, colours: Palette, diameter: number, ratio: number): Mark | undefined {
+  const made = canvasOf(diameter, ratio);
+  if (made === undefined) return undefined;
+  const { g, size } = made;
   g.scale(size / 32, size / 32);
   g.translate(16, 16);
   g.lineJoin = 'round';

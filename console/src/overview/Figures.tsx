@@ -9,7 +9,7 @@ import { DomainIcon } from '../parts/Icons.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
 import { AGG_TITLE, DOMAIN_TITLE } from '../words/names.ts';
 import { isRatio, type Shown, shown, whole } from '../words/numbers.ts';
-import { useNow } from '../words/times.ts';
+import { useNow, useTimes } from '../words/times.ts';
 import { grow, type Point, seed, TREND_MS, trendKey, trendOf } from './trends.ts';
 
 const OLD_AFTER_MS = 20_000;
@@ -52,6 +52,7 @@ interface FigureProps {
 
 function FigureCell({ figure, quantity, at, large }: FigureProps) {
   const now = useNow(5000);
+  const times = useTimes();
   const value = shown(figure.value, figure.unit, isRatio(quantity));
   const points = trendOf(trendKey(figure));
   return (
@@ -66,17 +67,20 @@ function FigureCell({ figure, quantity, at, large }: FigureProps) {
         <span className={large ? '' : 'hidden-text'}> {figure.sensors === 1 ? 'sensor' : 'sensors'}</span>
       </p>
       <Sparkline points={points} now={now} spanMs={TREND_MS} />
-      {large && <p className="figure-range">{hourOf(points, now, (v) => shown(v, figure.unit, isRatio(quantity)))}</p>}
+      {large && <p className="figure-range">{hourOf(points, now, (v) => shown(v, figure.unit, isRatio(quantity)), (ms) => times.clock(ms))}</p>}
     </Aged>
   );
 }
 
 /** Between what the last hour's line runs: it has no axis, so the words are its scale. */
-function hourOf(points: readonly Point[], now: number, show: (v: number) => Shown): string {
-  const values = points.filter(([t]) => t >= now - TREND_MS).map(([, v]) => v);
+function hourOf(points: readonly Point[], now: number, show: (v: number) => Shown, clock: (ms: number) => string): string {
+  const shownPoints = points.filter(([t]) => t >= now - TREND_MS);
+  const first = shownPoints[0]?.[0] ?? now;
+  const values = shownPoints.map(([, v]) => v);
   if (values.length < 2) return '';
+  const since = now - first > TREND_MS * 0.9 ? 'last hour' : `since ${clock(first)}`;
   const [low, high] = [show(Math.min(...values)), show(Math.max(...values))];
-  return `last hour ${low.number}${low.unit === high.unit ? '' : ` ${low.unit}`} to ${high.number}${high.unit === '' ? '' : ` ${high.unit}`}`;
+  return `${since} ${low.number}${low.unit === high.unit ? '' : ` ${low.unit}`} to ${high.number}${high.unit === '' ? '' : ` ${high.unit}`}`;
 }
 
 interface DomainFiguresProps {

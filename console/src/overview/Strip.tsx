@@ -6,6 +6,7 @@ import type { Pipeline } from '../api/types.ts';
 import { Sparkline } from '../chart/Sparkline.tsx';
 import { Aged } from '../parts/Aged.tsx';
 import { ArrowIcon, CheckIcon, CrossIcon } from '../parts/Icons.tsx';
+import { Meter } from '../parts/Meter.tsx';
 import { Answer } from '../parts/Says.tsx';
 import { bytes, count, delay, perSecond, whole } from '../words/numbers.ts';
 import { span, useNow } from '../words/times.ts';
@@ -61,7 +62,7 @@ function Cells({ p }: { p: Pipeline }) {
         {p.quarantined === 0 ? 'nothing was refused' : 'kept with their reasons'}
       </Cell>
       <Cell title="Spool" number={bytes(p.spool.bytes)} bad={p.spool.full ? 'full' : undefined}>
-        <meter min={0} max={1} value={fill} aria-label={`of ${bytes(p.spool.max_bytes)}`} /> of {bytes(p.spool.max_bytes)}
+        <Meter value={fill} label="Spool filled" /> of {bytes(p.spool.max_bytes)}
       </Cell>
       <Cell title="Parts" number={`${ready} of ${p.parts.length}`} bad={down === undefined ? undefined : `${down.name} not ready`}>
         <span className="strip-parts">

@@ -2,6 +2,7 @@
 import type { CSSProperties, ReactNode } from 'react';
 import type { Part, Pipeline } from '../api/types.ts';
 import { CheckIcon, CrossIcon } from '../parts/Icons.tsx';
+import { Meter } from '../parts/Meter.tsx';
 import { bytes, delay, perSecond, share, whole } from '../words/numbers.ts';
 import { span } from '../words/times.ts';
 
@@ -76,7 +77,7 @@ export function Way({ p, sensors, silent }: { p: Pipeline; sensors: number | und
         trouble={p.spool.full ? 'Full: make room on its disk. Until then nothing new is acknowledged.' : undefined}
       >
         <p className="hop-meter">
-          <meter min={0} max={1} high={0.8} value={fill} aria-label="Spool filled" />
+          <Meter value={fill} label="Spool filled" />
           <span>
             {bytes(p.spool.bytes)} of {bytes(p.spool.max_bytes)} ({share(fill)})
           </span>

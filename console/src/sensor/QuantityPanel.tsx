@@ -6,7 +6,7 @@ import { Aged } from '../parts/Aged.tsx';
 import { Empty, Trouble, Waiting } from '../parts/Says.tsx';
 import { isRatio, shown, withUnit } from '../words/numbers.ts';
 import { ago, useNow, useTimes } from '../words/times.ts';
-import { aligned, type Line, type Way } from './growing.ts';
+import { aligned, increases, type Line, type Way } from './growing.ts';
 import type { Range } from './ranges.ts';
 import { stepTitle } from './ranges.ts';
 import { type Grown, useHistory } from './useHistory.ts';
@@ -116,7 +116,8 @@ function Table({ data, lines, format, title }: { data: [number[], ...(number | n
 /** The axis names the unit only where it was scaled: 20 kW, but 45 for 45 km/h, whose unit stands beside the value. */
 function tickOf(value: number, unit: string, ratio: boolean): string {
   const s = shown(value, unit, ratio);
-  return ratio || (s.unit !== unit && s.unit !== '') ? `${s.number} ${s.unit}` : s.number;
+  const number = s.number.replace(/\.0+$/, '');
+  return ratio || (s.unit !== unit && s.unit !== '') ? `${number} ${s.unit}` : number;
 }
 
 /** In words, for those who cannot see the chart. */
@@ -140,11 +141,15 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
   const { growing, range, version } = grown;
   const states = quantity?.kind === 'state' ? (quantity.states ?? []) : undefined;
   const format = (value: number): string => states?.[value] ?? withUnit(value, unit, isRatio(quantity));
+  // A counter's level says little over a day; what it grew by does.
+  const grows = quantity?.kind === 'counter' && range.stepMs > 0;
   const gapMs = range.stepMs === 0 ? Math.max(4 * cadenceMs, 60_000) : range.stepMs * 2.5;
   // version stands for the contents of growing, which change in place.
   // eslint-disable-next-line react-hooks/exhaustive-deps
-  const data = useMemo(() => aligned(growing.lines, gapMs), [growing, gapMs, version]);
-  const lines = growing.lines.map((l, i) => ({ title: channelTitle(l.channel, title), look: i }));
+  const drawn = useMemo(() => (grows ? growing.lines.map(increases) : growing.lines), [growing, grows, version]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const data = useMemo(() => aligned(drawn, gapMs), [drawn, gapMs, version]);
+  const lines = drawn.map((l, i) => ({ title: channelTitle(l.channel, title), look: i }));
   const at = cursor === null ? undefined : data[0][cursor];
   return (
     <div className="drawn">
@@ -160,7 +165,7 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
             to={now / 1000}
             scheme={scheme}
             sync="sensor"
-            label={describe(title, growing.lines, range, format)}
+            label={describe(grows ? `${title}, increase` : title, drawn, range, format)}
             onCursor={setCursor}
           />
         </Suspense>
@@ -202,7 +207,7 @@ export function QuantityPanel({ sensor, name, quantity, cadenceMs, latest, range
         <Now readings={latest} quantity={quantity} cadenceMs={cadenceMs} several={latest.length > 1} />
         {range.stepMs > 0 && (
           <p className="quiet">
-            {WAY_TITLE[way]} of each {stepTitle(range.stepMs)}
+            {quantity?.kind === 'counter' ? 'increase in' : `${WAY_TITLE[way]} of`} each {stepTitle(range.stepMs)}
           </p>
         )}
       </div>

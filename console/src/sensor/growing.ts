@@ -84,6 +84,19 @@ function put(line: Line, time: number, value: number): boolean {
   return changed;
 }
 
+/** How much a counter grew from step to step. Where it went back it was restarted or wrapped: there is no answer then. */
+export function increases(line: Line): Line {
+  const times: number[] = [];
+  const values: number[] = [];
+  for (let i = 1; i < line.times.length; i++) {
+    const grew = (line.values[i] ?? 0) - (line.values[i - 1] ?? 0);
+    if (grew < 0) continue;
+    times.push(line.times[i] ?? 0);
+    values.push(grew);
+  }
+  return { channel: line.channel, times, values };
+}
+
 /** The lines side by side on the times of all, as a chart wants them; null where a line has no value. A gap longer than
  * gapMs gets a null, so that it is seen as a gap. */
 export function aligned(lines: readonly Line[], gapMs: number): [number[], ...(number | null)[][]] {
