@@ -20,19 +20,11 @@ const pacedFor = 10 * time.Second
 
 // paced publishes at a steady rate, each message with the time at which it is sent.
 func (l load) paced(ctx context.Context, address string, rate float64, log *slog.Logger) (err error) {
-	cfg := uplink.DefaultConfig()
-	cfg.URL, cfg.Connections = "mqtt://"+address, 2
-	p, err := uplink.New(cfg, nil, log)
+	p, end, err := publisher(ctx, address, log)
 	if err != nil {
 		return err
 	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
+	defer func() { err = errors.Join(err, end()) }()
 	began, sent := time.Now(), 0
 	for time.Since(began) < pacedFor {
 		for ; float64(sent) < rate*time.Since(began).Seconds(); sent++ {

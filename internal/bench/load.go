@@ -61,21 +61,29 @@ func (l load) pack(i int, begin time.Time) (topic string, payload []byte) {
 	return "city/" + string(id) + "/readings", senml.AppendCBOR(nil, &m, id)
 }
 
-// publish sends n messages and waits until all are acknowledged.
-func publish(ctx context.Context, address string, n int, message func(i int) (string, []byte), log *slog.Logger) (err error) {
+// publisher sends messages until they are acknowledged. end must be called, and tells what went wrong.
+func publisher(ctx context.Context, address string, log *slog.Logger) (p *uplink.Publisher, end func() error, err error) {
 	cfg := uplink.DefaultConfig()
 	cfg.URL, cfg.Connections = "mqtt://"+address, 2
-	p, err := uplink.New(cfg, nil, log)
-	if err != nil {
-		return err
+	if p, err = uplink.New(cfg, nil, log); err != nil {
+		return nil, nil, err
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(running) }()
-	defer func() {
+	return p, func() error {
 		stop()
-		err = errors.Join(err, <-ended)
-	}()
+		return <-ended
+	}, nil
+}
+
+// publish sends n messages and waits until all are acknowledged.
+func publish(ctx context.Context, address string, n int, message func(i int) (string, []byte), log *slog.Logger) (err error) {
+	p, end, err := publisher(ctx, address, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	for i := range n {
 		topic, payload := message(i)
 		if err := p.Publish(ctx, uplink.Message{Topic: topic, Payload: payload, Readings: 1}); err != nil {
