@@ -296,9 +296,10 @@ func (g *gatekeeper) ingestMay() *server.Permissions {
 	}
 }
 
+// anybodyMay: outside the root nobody reads, so a PUBACK there would be for a message that is nowhere.
 func (g *gatekeeper) anybodyMay() *server.Permissions {
 	return &server.Permissions{
-		Publish:   &server.SubjectPermission{Deny: offLimits()},
+		Publish:   &server.SubjectPermission{Allow: []string{g.root, g.root + ".>"}, Deny: offLimits()},
 		Subscribe: &server.SubjectPermission{Deny: []string{"$SYS.>", "$JS.>", inboxPrefix + ".>"}},
 	}
 }
