@@ -65,7 +65,7 @@ func publish(t *testing.T, city *endtoend.City, broker string, s size) *trial {
 	t.Helper()
 	r := &trial{t: t, size: s, city: city, record: filepath.Join(t.TempDir(), "acknowledged.csv"), began: time.Now()}
 	r.sender = lamppost.built.Start(t, "simulate", "--count", strconv.Itoa(s.messages), "--rate", "0", "--sensors", strconv.Itoa(s.sensors),
-		"--mqtt", "mqtt://"+broker, "--http", city.URL(), "--token-file", city.TokenFile(), "--record", r.record)
+		"--mqtt", "mqtt://"+broker, "--http", city.URL(), "--token-file", city.TokenFile(), "--record", r.record, "--log", "info")
 	return r
 }
 

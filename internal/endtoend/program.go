@@ -96,11 +96,24 @@ func (p Program) Start(t testing.TB, args ...string) *Process {
 		_ = run.cmd.Process.Kill()
 		<-run.ended
 		run.sane()
+		run.keep()
 		if t.Failed() {
 			t.Logf("%s (process %d) ended with %v and said:\n%s%s", run.what, run.cmd.Process.Pid, run.cmd.ProcessState, tail(run.out.String()), tail(run.errs.String()))
 		}
 	})
 	return run
+}
+
+// keep writes what the process said to the folder LAMPPOST_TEST_LOGS, if it is set.
+func (p *Process) keep() {
+	dir := os.Getenv("LAMPPOST_TEST_LOGS")
+	if dir == "" {
+		return
+	}
+	name := filepath.Join(dir, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(p.t.Name(), "/", "-"), p.cmd.Process.Pid))
+	if err := os.WriteFile(name, []byte(p.what+"\n"+p.out.String()+p.errs.String()), 0o600); err != nil {
+		p.t.Log(err)
+	}
 }
 
 // sane fails the test where a process crashed or met a data race.

@@ -61,7 +61,7 @@ func (v Values) SeriesChecksum(k Key) (sum uint64) {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(k.String()))
 		binary.LittleEndian.PutUint64(b[:], uint64(p.Milli))
-		binary.LittleEndian.PutUint64(b[8:], math.Float64bits(p.Value))
+		binary.LittleEndian.PutUint64(b[8:], math.Float64bits(p.Value+0)) // -0 is 0
 		_, _ = h.Write(b[:])
 		sum += h.Sum64()
 	}
