@@ -77,14 +77,24 @@ func (s *source) run(ctx context.Context) error {
 		}
 		s.log.Info("past sent", "from", now.Add(-s.cfg.Backfill).UTC(), "messages", s.total)
 	}
-	plan := newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), s.phase)
-	if s.cfg.Rate == 0 {
-		plan = newSchedule(now.Add(-s.past()).UnixMicro(), s.everyTimes(1), s.phase)
-	}
-	if err := s.follow(ctx, plan, 0); err != nil {
+	if err := s.present(ctx, now); err != nil {
 		return err
 	}
 	return s.release(ctx)
+}
+
+// present sends what comes after the backfill: in real time everything that is due before the deadline, late or not; at
+// rate 0, which has no present, as much as can be sent before it.
+func (s *source) present(ctx context.Context, now time.Time) error {
+	if s.cfg.Rate == 0 {
+		return s.follow(ctx, newSchedule(now.Add(-s.past()).UnixMicro(), s.everyTimes(1), s.phase), 0)
+	}
+	until := int64(0)
+	if !s.deadline.IsZero() {
+		until = s.deadline.UnixMicro()
+		s.deadline = time.Time{}
+	}
+	return s.follow(ctx, newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), s.phase), until)
 }
 
 // stretch is by what the cadences are multiplied to give the rate.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// meterEpoch is when the oldest meter of the city was put in: 2020-01-01T00:00:00Z. Before it, meters stand at zero.
-const meterEpoch = 1577836800.0
+// meterEpoch is when the oldest meter of the city was put in: 2024-01-01T00:00:00Z. Before it, meters stand at zero.
+const meterEpoch = 1704067200.0
 
 // ledger is the integral of a load curve over the hours since meterEpoch, so that a meter's count at any time is known
 // and never goes back.

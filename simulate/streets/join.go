@@ -88,16 +88,17 @@ func (n *network) hit(street int, p, heading Point, reach float64) (Point, bool)
 // nodes finds all places where streets meet, by street and along it.
 func (n *network) nodes() [][]node {
 	all := make([][]node, len(n.lines))
+	var seen []segment
 	for s, line := range n.lines {
 		along := 0.0
 		for i := 1; i < len(line); i++ {
 			step := line[i-1].Distance(line[i])
-			seen := map[segment]bool{}
+			seen = seen[:0] // segments lie in several cells
 			n.grid.near(line[i-1], line[i], func(g segment) {
-				if g.street == s || seen[g] {
+				if g.street == s || slices.Contains(seen, g) {
 					return
 				}
-				seen[g] = true
+				seen = append(seen, g)
 				if f, _, ok := crossing(line[i-1], line[i], n.lines[g.street][g.index], n.lines[g.street][g.index+1]); ok {
 					all[s] = append(all[s], node{along + f*step, s, g.street, between(line[i-1], line[i], f)})
 				}

@@ -256,12 +256,14 @@ func pond(at Point, size float64, r *rand.Rand) Area {
 
 func (d *draft) sideStreets() {
 	t := &tracer{
-		field: newField(d.random, d.plan.Radius, &d.river), river: &d.river, border: d.border,
-		samples: sampleGrid{}, random: d.random,
+		field: newField(d.random, d.plan.Radius, &d.river), river: &d.river, samples: sampleGrid{}, random: d.random,
+		inside: func(p Point) bool { return p.length() < d.plan.Radius*d.shape.at(p.angle()) },
 	}
-	t.closed = append(t.closed, d.docks...)
+	for _, a := range d.docks {
+		t.closed = append(t.closed, enclose(a))
+	}
 	for _, p := range d.plan.Parks {
-		t.closed = append(t.closed, p.Area)
+		t.closed = append(t.closed, enclose(p.Area))
 	}
 	for _, line := range d.lines {
 		t.add(line)

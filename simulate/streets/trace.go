@@ -1,6 +1,9 @@
 package streets
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 const (
 	traceStep   = 12   // metres
@@ -13,8 +16,8 @@ const (
 type tracer struct {
 	field   *field
 	river   *river
-	border  Area
-	closed  []Area // parks and docks
+	inside  func(Point) bool // the city's edge
+	closed  []enclosure      // parks and docks
 	samples sampleGrid
 	lines   []Line
 	queue   []start
@@ -97,16 +100,35 @@ func (t *tracer) follow(p, heading Point) Line {
 
 // free says whether a side street may pass p.
 func (t *tracer) free(p Point) bool {
-	if !t.border.Contains(p) {
+	if !t.inside(p) {
 		return false
 	}
 	if edge, _ := t.river.nearest(p); edge < 14 {
 		return false
 	}
-	for _, a := range t.closed {
-		if a.Contains(p) {
+	for i := range t.closed {
+		if t.closed[i].contains(p) {
 			return false
 		}
 	}
 	return true
+}
+
+// enclosure is an area with the box around it, which most places are not even in.
+type enclosure struct {
+	area      Area
+	low, high Point
+}
+
+func enclose(a Area) enclosure {
+	e := enclosure{a, a[0], a[0]}
+	for _, p := range a {
+		e.low = Point{math.Min(e.low.X, p.X), math.Min(e.low.Y, p.Y)}
+		e.high = Point{math.Max(e.high.X, p.X), math.Max(e.high.Y, p.Y)}
+	}
+	return e
+}
+
+func (e *enclosure) contains(p Point) bool {
+	return p.X >= e.low.X && p.X <= e.high.X && p.Y >= e.low.Y && p.Y <= e.high.Y && e.area.Contains(p)
 }

@@ -66,15 +66,19 @@ func (l *lane) put(ctx context.Context, m Message) error {
 	return nil
 }
 
+// warnEvery is how often the log says that the broker is still away.
+const warnEvery = 10 * time.Second
+
 // run keeps a connection until ctx ends. It returns an error only where trying again makes no sense.
 func (l *lane) run(ctx context.Context) error {
 	pause, connected := l.p.cfg.RetryMin, false
+	var warned time.Time
 	var old sync.WaitGroup // links whose sender is still inside paho
 	defer old.Wait()
 	for ctx.Err() == nil {
 		k, err := l.connect(ctx)
 		if err == nil {
-			connected, pause = true, l.p.cfg.RetryMin
+			connected, pause, warned = true, l.p.cfg.RetryMin, time.Time{}
 			l.p.connects.Add(1)
 			l.log().Info("connected")
 			l.serve(ctx, k, &old)
@@ -88,7 +92,10 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		wait := pause/2 + rand.N(pause) // jitter: lanes and publishers must not come back all at once
 		pause = min(2*pause, l.p.cfg.RetryMax)
-		l.log().Warn("broker not reached, trying again", "error", err.Error(), "after", wait.Round(time.Millisecond))
+		if time.Since(warned) > warnEvery {
+			warned = time.Now()
+			l.log().Warn("broker not reached, trying again and again", "error", err.Error())
+		}
 		sleep(ctx, wait)
 	}
 	return nil
