@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -78,7 +79,7 @@ func TestTheFrameStaysTheCallers(t *testing.T) {
 // held runs appends 1 to n, of which the first is in its fdatasync and the rest have gathered behind it when then is
 // called. The fdatasync goes on when then has returned. It returns the frames that were confirmed, and how many fdatasyncs
 // that has taken.
-func held(t *testing.T, n int, then func(s *spool.Spool)) (frames []int, syncs int) {
+func held(t *testing.T, n int, then func(disk *disk, s *spool.Spool)) (frames []int, syncs int) {
 	t.Helper()
 	disk := newDisk()
 	s := open(t, disk.mount(), "/s", small())
@@ -101,7 +102,7 @@ func held(t *testing.T, n int, then func(s *spool.Spool)) (frames []int, syncs i
 	}
 	eventually(t, "all others have gathered", func() bool { return s.Gathered() == n-1 })
 	before := disk.synced()
-	then(s)
+	then(disk, s)
 	gate <- struct{}{}
 	all.Wait()
 	syncs = disk.synced() - before
@@ -121,7 +122,7 @@ func held(t *testing.T, n int, then func(s *spool.Spool)) (frames []int, syncs i
 
 // While one fdatasync runs, the frames of all other callers gather, and the next one serves them all.
 func TestConcurrentAppendsShareOneSync(t *testing.T) {
-	got, syncs := held(t, 50, func(*spool.Spool) {})
+	got, syncs := held(t, 50, func(*disk, *spool.Spool) {})
 	if !slices.Equal(got, numbers(0, 51)) {
 		t.Errorf("got %v", got)
 	}
@@ -130,9 +131,27 @@ func TestConcurrentAppendsShareOneSync(t *testing.T) {
 	}
 }
 
+// What is written but not confirmed may still be cut off and written over. A reader must not even read it ahead.
+func TestReaderDoesNotTouchWhatIsNotConfirmed(t *testing.T) {
+	held(t, 2, func(disk *disk, s *spool.Spool) {
+		confirmed, farthest := s.Stats().End.Offset, int64(0)
+		disk.setUnread(func(_ string, at int64) bool {
+			farthest = max(farthest, at)
+			return false
+		})
+		if got := drain(t, reader(t, s, "store")); !slices.Equal(got, []int{0}) {
+			t.Errorf("got %v before the others are confirmed", got)
+		}
+		disk.setUnread(nil)
+		if farthest != confirmed-1 {
+			t.Errorf("read up to byte %d, confirmed are %d", farthest, confirmed)
+		}
+	})
+}
+
 // Whoever waits for another caller's fdatasync may leave; its frame goes its way.
 func TestCallerMayLeaveWhileAnotherWrites(t *testing.T) {
-	got, _ := held(t, 3, func(s *spool.Spool) {
+	got, _ := held(t, 3, func(_ *disk, s *spool.Spool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := s.Append(ctx, frameOf(4, 10)); !errors.Is(err, context.DeadlineExceeded) {
@@ -146,7 +165,7 @@ func TestCallerMayLeaveWhileAnotherWrites(t *testing.T) {
 
 func TestCloseFinishesAppendsThatWereAdmitted(t *testing.T) {
 	closed := make(chan error, 1)
-	got, _ := held(t, 10, func(s *spool.Spool) {
+	got, _ := held(t, 10, func(_ *disk, s *spool.Spool) {
 		go func() { closed <- s.Close() }()
 		eventually(t, "the spool is closing", func() bool { return errors.Is(s.Health(), spool.ErrClosed) })
 		if _, err := s.Append(t.Context(), frameOf(11, 10)); !errors.Is(err, spool.ErrClosed) {
@@ -186,4 +205,44 @@ func TestAppendAndNextAllocateNextToNothing(t *testing.T) {
 			t.Errorf("%.2f allocations per Append, %.2f per Next, want less than 1", appending, reading)
 		}
 	})
+}
+
+// A backlog costs the read buffer and a few words for each segment.
+func TestBacklogCostsNoMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 64 MiB")
+	}
+	dir := t.TempDir()
+	cfg := spool.DefaultConfig()
+	cfg.Sync = spool.SyncInterval
+	cfg.SegmentBytes = 128 << 10 // 512 segments, as many as 8 GiB have by default
+	cfg.MaxFrameBytes = 64 << 10
+	cfg.Readers = []string{"store"}
+	s := open(t, spool.RealDisk(), dir, cfg)
+	appendFrames(t, s, 0, 1024, 64<<10-16)
+	closeSpool(t, s)
+
+	before := heap()
+	s = open(t, spool.RealDisk(), dir, cfg)
+	defer closeSpool(t, s)
+	r := reader(t, s, "store")
+	for n := range 1024 {
+		if frame, _, err := r.Next(t.Context()); err != nil || numberOf(t, frame) != n {
+			t.Fatalf("frame %d: %v", n, err)
+		}
+	}
+	if grown := heap() - before; grown > 700<<10 {
+		t.Errorf("a backlog of 64 MiB costs %d KiB of memory", grown>>10)
+	} else {
+		t.Logf("a backlog of 64 MiB in 512 segments costs %d KiB of memory", grown>>10)
+	}
+	runtime.KeepAlive(r)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

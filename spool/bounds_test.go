@@ -122,6 +122,31 @@ func TestFullSpoolIsFreedWholeWhenEverythingIsCommitted(t *testing.T) {
 	})
 }
 
+// A segment from before may be larger than all that is allowed now.
+func TestLowerBoundDoesNotJamASpoolThatIsCommitted(t *testing.T) {
+	for _, policy := range []spool.FullPolicy{spool.FullBlock, spool.FullDropOldest} {
+		disk := newDisk()
+		before := small()
+		before.SegmentBytes, before.MaxBytes = 100<<10, 1<<20
+		s := open(t, disk.mount(), "/s", before)
+		ends := appendFrames(t, s, 0, 50, 1000)
+		if err := reader(t, s, "store").Commit(ends[49]); err != nil {
+			t.Fatal(err)
+		}
+		closeSpool(t, s)
+		now := bounded()
+		now.WhenFull = policy
+		s = open(t, disk.mount(), "/s", now)
+		if _, err := s.TryAppend(t.Context(), frameOf(50, 1000)); err != nil {
+			t.Errorf("%s: %v", policy, err)
+		}
+		if got := drain(t, reader(t, s, "store")); !slices.Equal(got, []int{50}) || s.Stats().DroppedFrames != 0 {
+			t.Errorf("%s: got %v, %d dropped", policy, got, s.Stats().DroppedFrames)
+		}
+		closeSpool(t, s)
+	}
+}
+
 func TestDropOldestKeepsTheNewestAndCounts(t *testing.T) {
 	cfg := bounded()
 	cfg.WhenFull = spool.FullDropOldest
@@ -193,7 +218,12 @@ func TestDropOldestStopsWhenNothingCanBeRemoved(t *testing.T) {
 	s := open(t, disk.mount(), "/s", cfg)
 	defer closeSpool(t, s)
 	appendFrames(t, s, 0, 12, 1000)
-	disk.inject(failing(opRemove, 0, 1<<30, syscall.EIO))
+	disk.inject(func(kind op, path string) error {
+		if kind == opRemove && disk.names[path] != nil {
+			return syscall.EIO
+		}
+		return nil
+	})
 	refused := 0
 	for n := 12; n < 60; n++ {
 		if _, err := s.Append(t.Context(), frameOf(n, 1000)); err != nil {

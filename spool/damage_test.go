@@ -2,7 +2,6 @@ package spool_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -169,24 +168,47 @@ func TestSegmentOfAnotherVersionIsNotDamage(t *testing.T) {
 
 // Whoever can choose a payload, a publisher say, might put frames in it. Damage before it must not bring them to light.
 func TestFramesInsideAPayloadAreNeverDelivered(t *testing.T) {
-	inner, starts := segmentOf(t, 6)
-	dir := t.TempDir()
-	s := open(t, spool.RealDisk(), dir, small())
-	appendFrames(t, s, 0, 1, 100)
-	if _, err := s.Append(context.Background(), inner[starts[0]:]); err != nil {
-		t.Fatal(err)
-	}
-	appendFrames(t, s, 2, 3, 100)
-	closeSpool(t, s)
-	path := files(t, dir, ".seg")[0]
-	content := readFile(t, path)
-	content[spool.SegmentHeaderBytes+spool.FrameHeaderBytes+100]++ // the length of the second frame
-	writeFile(t, path, content)
+	const start = spool.SegmentHeaderBytes + spool.FrameHeaderBytes + 100 // of the second frame
+	for name, payload := range map[string]func(t *testing.T, own []byte) []byte{
+		"frames of another segment": func(t *testing.T, _ []byte) []byte {
+			other, starts := segmentOf(t, 6)
+			return other[starts[0]:]
+		},
+		"frames of the same segment, elsewhere": func(_ *testing.T, own []byte) []byte { return own[spool.SegmentHeaderBytes:] },
+		"a frame of another segment, from the same place": func(t *testing.T, _ []byte) []byte {
+			const before = 10
+			at := start + spool.FrameHeaderBytes + before // where it will stand
+			dir := t.TempDir()
+			s := open(t, spool.RealDisk(), dir, small())
+			ends := appendFrames(t, s, 0, 1, at-spool.SegmentHeaderBytes-spool.FrameHeaderBytes)
+			appendFrames(t, s, 1, 2, 50)
+			closeSpool(t, s)
+			if ends[0].Offset != int64(at) {
+				t.Fatal(ends)
+			}
+			return append(make([]byte, before), readFile(t, files(t, dir, ".seg")[0])[at:]...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, spool.RealDisk(), dir, small())
+			appendFrames(t, s, 0, 1, 100)
+			if _, err := s.Append(t.Context(), payload(t, readFile(t, files(t, dir, ".seg")[0]))); err != nil {
+				t.Fatal(err)
+			}
+			appendFrames(t, s, 2, 3, 100)
+			closeSpool(t, s)
+			path := files(t, dir, ".seg")[0]
+			content := readFile(t, path)
+			content[start]++ // the length
+			writeFile(t, path, content)
 
-	s = open(t, spool.RealDisk(), dir, small())
-	defer closeSpool(t, s)
-	if got := drain(t, reader(t, s, "store")); !slices.Equal(got, []int{0, 2}) {
-		t.Errorf("got frames %v, want 0 and 2", got)
+			s = open(t, spool.RealDisk(), dir, small())
+			defer closeSpool(t, s)
+			if got := drain(t, reader(t, s, "store")); !slices.Equal(got, []int{0, 2}) {
+				t.Errorf("got frames %v, want 0 and 2", got)
+			}
+		})
 	}
 }
 
@@ -239,7 +261,7 @@ func TestCommitBesideDamageIsAccepted(t *testing.T) {
 	if got, want := s.Stats().Frames, uint64(6); got != want {
 		t.Errorf("Stats().Frames = %d, want %d", got, want)
 	}
-	if err := r.Commit(spool.Position{Segment: ends[3].Segment, Offset: ends[3].Offset + 1}); !errors.Is(err, spool.ErrBadPosition) {
+	if err := r.Commit(spool.Position{Segment: 1, Offset: ends[5].Offset + 1}); !errors.Is(err, spool.ErrBadPosition) {
 		t.Errorf("a position inside a frame: %v", err)
 	}
 }

@@ -254,12 +254,13 @@ func (f *openFile) WriteAt(b []byte, at int64) (int, error) {
 	d := f.mount.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	alive := !f.mount.dead
 	err := f.mount.check(opWrite, f.path)
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !errors.Is(err, syscall.ENOSPC) && !(alive && errors.Is(err, errDead)) {
 		return 0, err
 	}
 	if err != nil {
-		b = b[:len(b)/2] // a full disk takes a part
+		b = b[:len(b)/2] // a full disk takes a part, and so it does from a process that dies
 	}
 	if grow := at + int64(len(b)) - int64(len(f.inode.data)); grow > 0 {
 		if d.room >= 0 && grow > d.room {
@@ -309,6 +310,9 @@ func (f *openFile) Sync() error {
 	}
 	d.syncs++
 	err := f.mount.check(opSync, f.path)
+	if errors.Is(err, errDead) {
+		return err // it has not come to the disk
+	}
 	n := f.inode
 	dirty := n.dirty
 	n.dirty = nil // also after an error: that is the trap
@@ -349,6 +353,18 @@ func failing(kind op, skip, n int, err error) func(op, string) error {
 	}
 }
 
+// killer returns a fault that is the death of the process at its next operation but so many.
+func (m *mount) killer(after int) func(op, string) error {
+	return func(op, string) error {
+		if after--; after >= 0 {
+			return nil
+		}
+		m.dead = true // the disk's mutex is held
+		m.disk.owner = nil
+		return errDead
+	}
+}
+
 // inject sets the fault; nil takes it away.
 func (d *disk) inject(fail func(op, string) error) {
 	d.mu.Lock()
@@ -362,6 +378,12 @@ func (d *disk) put(path string, content []byte) {
 	defer d.mu.Unlock()
 	n := &inode{data: bytes.Clone(content), kept: bytes.Clone(content)}
 	d.names[path], d.kept[path] = n, n
+}
+
+func (d *disk) size(path string) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int64(len(d.names[path].data))
 }
 
 // list returns the paths that end in suffix.

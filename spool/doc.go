@@ -50,7 +50,9 @@
 //
 // A failed fdatasync is not tried again, for the kernel may have thrown the pages away and would report success. The
 // segment ends where the last one that succeeded has left it, what came after is written again to a new segment, and
-// that one's header says so; positions in the old place stay valid. Such a copy may exceed MaxBytes.
+// that one's header says so; positions in the old place stay valid. Such a copy may exceed MaxBytes. One gap
+// remains: if the process is killed between the failure and the copy, the next process cannot know of it, and power loss
+// may take what was in doubt even later. Under commit none of that had been confirmed.
 //
 // # Bounds
 //

@@ -134,6 +134,9 @@ func TestAppendWaitsForTheDiskAndGoesOn(t *testing.T) {
 		if _, err := s.TryAppend(t.Context(), frameOf(2, 1000)); !errors.Is(err, spool.ErrDiskFull) || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("TryAppend: %v", err)
 		}
+		if size := disk.size("/s/" + segmentOne); size != s.Stats().End.Offset {
+			t.Errorf("the file has %d bytes, its frames end at %s: half a frame is left", size, s.Stats().End)
+		}
 		if stats := s.Stats(); !stats.DiskFull || !errors.Is(s.Health(), spool.ErrDiskFull) {
 			t.Errorf("DiskFull = %v, Health() = %v", stats.DiskFull, s.Health())
 		}

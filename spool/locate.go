@@ -73,7 +73,7 @@ func (s *Spool) locate(p Position) (Position, uint64, error) {
 }
 
 // indexAt returns the index of the frame that begins at offset at. Where the header there is damaged, the segment
-// is read up to there to find out whether a frame ends there at least.
+// is read up to there to find out whether a frame ends there, or all around is damaged.
 func (s *Spool) indexAt(seg *segment, at int64) (uint32, error) {
 	f, err := s.fsys.OpenFile(seg.path, os.O_RDONLY, 0)
 	if err != nil {
@@ -91,8 +91,15 @@ func (s *Spool) indexAt(seg *segment, at int64) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read segment %s: %w", seg.path, err)
 	}
-	if found.end != at {
+	if found.end == at {
+		return found.frames, nil
+	}
+	_, _, v, err := readFrame(&w, f, seg.salt, found.end, seg.end)
+	if err != nil {
+		return 0, fmt.Errorf("read segment %s: %w", seg.path, err)
+	}
+	if v == frameWhole || v == frameWrongPayload {
 		return 0, fmt.Errorf("%w: %d:%d", ErrBadPosition, seg.number, at)
 	}
-	return found.frames, nil
+	return found.frames, nil // within damage: there may well have been the edge of a frame
 }

@@ -29,7 +29,15 @@ func (osFS) Lock(path string) (io.Closer, error) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	return f, nil
+	return fileLock{f}, nil
+}
+
+type fileLock struct{ f *os.File }
+
+// Close unlocks before it closes: a child that another goroutine forks in this moment holds a copy of the descriptor
+// until its exec, and with it the lock.
+func (l fileLock) Close() error {
+	return errors.Join(unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
 }
 
 func holder(f *os.File) string {
