@@ -190,8 +190,8 @@ func (r *bout) halfLoad(ctx context.Context, f *figures) error {
 	sending := make(chan error, 1)
 	go func() { sending <- r.load.paced(ctx, r.address, f.ingestRate/2, r.log) }()
 	p, err := begin(ctx, r.load, "latency", r.ingestArgs("latency", r.store)...)
-	if err = errors.Join(err, <-sending); err != nil {
-		return err
+	if all := errors.Join(err, <-sending); all != nil {
+		return all
 	}
 	if err := p.end(); err != nil {
 		return err
