@@ -29,11 +29,9 @@ var (
 // curve reads a day's table between the hours.
 func curve(day *[24]float64, next *[24]float64, hour float64) float64 {
 	i := int(hour)
-	a, b := day[i%24], 0.0
+	a, b := day[i%24], next[0]
 	if i+1 < 24 {
 		b = day[i+1]
-	} else {
-		b = next[0]
 	}
 	return a + (b-a)*(hour-float64(i))
 }

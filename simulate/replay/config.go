@@ -93,8 +93,10 @@ func (r Report) String() string {
 		n    int
 		text string
 	}{
-		{r.Replaced, "values gave way to a later one of the same time"}, {r.BadRows, "rows could not be read"},
-		{int(r.Resent), "messages were sent again"}, {int(r.Unacknowledged), "messages were not acknowledged"},
+		{r.Replaced, "values gave way to a later one of the same time"},
+		{r.BadRows, "rows could not be read"},
+		{int(r.Resent), "messages were sent again"},
+		{int(r.Unacknowledged), "messages were not acknowledged"},
 	} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.text)

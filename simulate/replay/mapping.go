@@ -293,7 +293,7 @@ func zone(name string) (*time.Location, error) {
 		return time.FixedZone(name, seconds), nil
 	}
 	if name == "Local" {
-		return nil, errors.New("Local differs from machine to machine; write the name of the zone")
+		return nil, errors.New("\"Local\" differs from machine to machine; write the name of the zone")
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {

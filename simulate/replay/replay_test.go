@@ -236,13 +236,15 @@ separator: "ab"
 decimal: x
 duplicates: first
 colour: blue`, ""), []string{"street.mapping.yml", "colour"}},
-		{"a wrong mapping", write(t, `
+		{
+			"a wrong mapping", write(t, `
 zone: Mars/Olympus
 separator: "ab"
 duplicates: first
 sensors: [{id: "Street 1", cadence: 1500ms, lat: 91}, {id: speed}]
 columns: [{column: a, quantity: happiness}, {column: b, quantity: speed, unit: kg, sensor: other}]`, ""),
-			[]string{"zone:", "Mars/Olympus", "separator:", "duplicates:", "time:", "Street 1", "cadence", "lat 91", "name of a quantity", "happiness", "kg", "other"}},
+			[]string{"zone:", "Mars/Olympus", "separator:", "duplicates:", "time:", "Street 1", "cadence", "lat 91", "name of a quantity", "happiness", "kg", "other"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			broker := uplinktest.New(t, uplinktest.AckAll)

@@ -28,8 +28,11 @@ time: {columns: [when], layout: "2006-01-02 15:04"}
 sensors: [{id: street-1, title: Street 1, site: street, cadence: 30m}]
 `
 
-func TestClockChangesAndOtherTrapsByHand(t *testing.T) {
-	for _, c := range []struct{ name, mapping, text, want string }{
+// byHand is a recording written for a test, and what must come of it: time and value of each reading.
+type byHand struct{ name, mapping, text, want string }
+
+func clockChanges() []byHand {
+	return []byHand{
 		{
 			"the hour that comes twice is two hours, by the order of the rows", common + `
 zone: Europe/Paris
@@ -72,6 +75,11 @@ columns: [{column: v, quantity: temperature}]`,
 			"when,v\n2004-10-31 02:00,1\n2005-03-27 02:30,2\n2005-07-01 02:30,3\n",
 			"2004-10-31T01:00:00Z 1|2005-03-27T01:30:00Z 2|2005-07-01T01:30:00Z 3",
 		},
+	}
+}
+
+func otherTraps() []byHand {
+	return []byHand{
 		{
 			"of two rows of one time the last value counts, and an empty one does not", common + `
 zone: Europe/Paris
@@ -121,7 +129,11 @@ columns: [{column: v, quantity: temperature, scale: 0.1}, {column: w, quantity: 
 			"when,v,w\n2005-06-01 12:00,205,1.5\n",
 			"2005-06-01T10:00:00Z 20.5|2005-06-01T10:00:00Z 15000",
 		},
-	} {
+	}
+}
+
+func TestClockChangesAndOtherTrapsByHand(t *testing.T) {
+	for _, c := range append(clockChanges(), otherTraps()...) {
 		t.Run(c.name, func(t *testing.T) {
 			readings, report := replayed(t, write(t, c.mapping, c.text))
 			var got []string

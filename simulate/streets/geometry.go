@@ -101,15 +101,16 @@ func distanceToSegment(p, a, b Point) float64 {
 	return p.Distance(a)
 }
 
-// crossing finds where the segments ab and cd meet: as fractions of each.
-func crossing(a, b, c, d Point) (s, t float64, meet bool) {
+// crossing finds where the segments ab and cd meet: as a fraction of ab.
+func crossing(a, b, c, d Point) (s float64, meet bool) {
 	r, q := b.sub(a), d.sub(c)
 	den := r.cross(q)
 	if math.Abs(den) < 1e-9 {
-		return 0, 0, false
+		return 0, false
 	}
-	s, t = c.sub(a).cross(q)/den, c.sub(a).cross(r)/den
-	return s, t, s >= 0 && s <= 1 && t >= 0 && t <= 1
+	s = c.sub(a).cross(q) / den
+	t := c.sub(a).cross(r) / den
+	return s, s >= 0 && s <= 1 && t >= 0 && t <= 1
 }
 
 // Area is a simple polygon; the last point is joined to the first.

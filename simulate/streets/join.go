@@ -69,7 +69,7 @@ func (n *network) hit(street int, p, heading Point, reach float64) (Point, bool)
 		if g.street == street {
 			return
 		}
-		if s, _, ok := crossing(p, to, n.lines[g.street][g.index], n.lines[g.street][g.index+1]); ok && s < best {
+		if s, ok := crossing(p, to, n.lines[g.street][g.index], n.lines[g.street][g.index+1]); ok && s < best {
 			best = s
 		}
 	})
@@ -99,7 +99,7 @@ func (n *network) nodes() [][]node {
 					return
 				}
 				seen = append(seen, g)
-				if f, _, ok := crossing(line[i-1], line[i], n.lines[g.street][g.index], n.lines[g.street][g.index+1]); ok {
+				if f, ok := crossing(line[i-1], line[i], n.lines[g.street][g.index], n.lines[g.street][g.index+1]); ok {
 					all[s] = append(all[s], node{along + f*step, s, g.street, between(line[i-1], line[i], f)})
 				}
 			})

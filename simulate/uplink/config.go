@@ -80,8 +80,11 @@ func (c Config) Validate() error {
 		key   string
 		value time.Duration
 	}{
-		{"connect_timeout", c.ConnectTimeout}, {"write_timeout", c.WriteTimeout}, {"ack_timeout", c.AckTimeout},
-		{"retry_min", c.RetryMin}, {"retry_max", c.RetryMax},
+		{"connect_timeout", c.ConnectTimeout},
+		{"write_timeout", c.WriteTimeout},
+		{"ack_timeout", c.AckTimeout},
+		{"retry_min", c.RetryMin},
+		{"retry_max", c.RetryMax},
 	} {
 		if d.value <= 0 {
 			fault("%s: %s must be longer than nothing", d.key, d.value)

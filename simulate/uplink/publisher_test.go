@@ -70,7 +70,7 @@ func running(t *testing.T, cfg uplink.Config, hook func(uplink.Message)) (*uplin
 		})
 		return result
 	}
-	t.Cleanup(func() { stop() })
+	t.Cleanup(func() { _ = stop() })
 	return p, stop
 }
 
@@ -171,7 +171,9 @@ func TestMessagesOfATopicKeepTheirOrder(t *testing.T) {
 		}
 		known[payload] = true
 		var n int
-		fmt.Sscan(payload, &n)
+		if _, err := fmt.Sscan(payload, &n); err != nil {
+			t.Fatal(err)
+		}
 		first[n%50] = append(first[n%50], n)
 	}
 	for topic, order := range first {
@@ -375,5 +377,7 @@ func BenchmarkPublish(b *testing.B) {
 		b.Fatal(err)
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err != nil {
+		b.Fatal(err)
+	}
 }

@@ -106,8 +106,8 @@ func (w *wire) flush() {
 		w.mu.Lock()
 		batch, closing := w.out, w.closing
 		w.out = spare[:0]
-		if !closing { // Close has set a shorter one
-			w.Conn.SetWriteDeadline(time.Now().Add(w.writeTimeout))
+		if !closing { // Close has set a shorter one; a broken connection shows in Write
+			_ = w.Conn.SetWriteDeadline(time.Now().Add(w.writeTimeout))
 		}
 		w.room.Broadcast()
 		w.mu.Unlock()
@@ -140,7 +140,7 @@ func (w *wire) Close() error {
 	w.mu.Lock()
 	if !w.closing {
 		w.closing = true
-		w.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // also ends a write that is stuck
+		_ = w.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // also ends a write that is stuck
 		w.room.Broadcast()
 		close(w.gone)
 	}

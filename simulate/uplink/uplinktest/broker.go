@@ -1,5 +1,5 @@
-// Package uplinktest has brokers for the tests of whatever publishes: one that can be told to misbehave, and a real Mosquitto
-// that can be restarted.
+// Package uplinktest has brokers for the tests of whatever publishes. Messages come in over MQTT and can be looked at; what goes
+// out is PUBACK, or not: Broker does as the test says, Mosquitto is the real one and can be restarted in the middle.
 package uplinktest
 
 import (
@@ -48,7 +48,7 @@ func AckAll(int) Verdict { return Ack }
 // New starts a broker that asks answer what to do with the nth message, from 1.
 func New(t testing.TB, answer func(nth int) Verdict) *Broker {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,15 +103,18 @@ func (b *Broker) serve(c net.Conn) {
 		}
 		switch p := p.(type) {
 		case *packets.ConnectPacket:
-			packets.NewControlPacket(packets.Connack).Write(c)
+			err = packets.NewControlPacket(packets.Connack).Write(c)
 		case *packets.PingreqPacket:
-			packets.NewControlPacket(packets.Pingresp).Write(c)
+			err = packets.NewControlPacket(packets.Pingresp).Write(c)
 		case *packets.DisconnectPacket:
 			return
 		case *packets.PublishPacket:
 			if !b.publish(c, p) {
 				return
 			}
+		}
+		if err != nil {
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package uplinktest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -44,7 +45,7 @@ func StartMosquitto(t testing.TB) *Mosquitto {
 }
 
 func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +58,12 @@ func (m *Mosquitto) Address() string { return "127.0.0.1:" + strconv.Itoa(m.port
 
 func (m *Mosquitto) start(path string) {
 	m.t.Helper()
-	m.cmd = exec.Command(path, "-c", m.conf)
+	m.cmd = exec.CommandContext(context.Background(), path, "-c", m.conf) // it outlives t.Context: Cleanup ends it
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
 	Eventually(m.t, "mosquitto answers", func() bool {
-		c, err := net.Dial("tcp", m.Address())
+		c, err := new(net.Dialer).DialContext(m.t.Context(), "tcp", m.Address())
 		if err == nil {
 			c.Close()
 		}
@@ -75,8 +76,10 @@ func (m *Mosquitto) stop() {
 	if m.cmd == nil {
 		return
 	}
-	m.cmd.Process.Signal(os.Interrupt)
-	m.cmd.Wait()
+	if err := m.cmd.Process.Signal(os.Interrupt); err != nil {
+		m.t.Error(err)
+	}
+	_ = m.cmd.Wait() // its exit code says that it was interrupted
 	m.cmd = nil
 }
 
