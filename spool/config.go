@@ -124,7 +124,7 @@ func (c Config) Validate() error {
 		fault("group_bytes: %d is too large; set at most %d", c.GroupBytes, maxFrameBytes)
 	}
 	if least := c.leastMaxBytes(); c.MaxBytes < least {
-		fault("max_bytes: %d does not hold two segments and a frame; set at least %d, or smaller segment_bytes or max_frame_bytes", c.MaxBytes, least)
+		fault("max_bytes: %d does not hold two segments and what is on its way; set at least %d, or smaller segment_bytes, group_bytes and max_frame_bytes", c.MaxBytes, least)
 	}
 	switch c.WhenFull {
 	case FullBlock:
@@ -141,9 +141,10 @@ func (c Config) Validate() error {
 	return errors.Join(append(faults, c.validateSync()...)...)
 }
 
-// leastMaxBytes leaves room for the segment that is written to, the one before it, and the largest write.
+// leastMaxBytes leaves room for the segment that is written to, which may end with a whole group, for the one before it,
+// for two groups on their way, and for the frame that waits to join.
 func (c Config) leastMaxBytes() int64 {
-	return 2*c.SegmentBytes + 2*(max(c.MaxFrameBytes+frameHeaderBytes, c.GroupBytes)+segmentHeaderBytes)
+	return 2*c.SegmentBytes + 4*(max(c.MaxFrameBytes+frameHeaderBytes, c.GroupBytes)+segmentHeaderBytes)
 }
 
 func (c Config) validateSync() []error {

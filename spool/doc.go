@@ -59,4 +59,6 @@
 //	disk      MaxBytes of segments, MaxBadBytes of bad files; when full: block, or drop_oldest
 //	memory    2 × GroupBytes, SyncBytes under interval, ReadBufferBytes per reader; a single larger frame on top of each
 //	readers   Config.Readers, or 64
+//
+// The package runs on Unix: it needs flock, and a folder that can be opened and synced.
 package spool
