@@ -54,7 +54,7 @@ type Config struct {
 	// Backfill is how far back the past is sent before real time begins, thinly and as fast as the broker acknowledges;
 	// 0 means not at all. It needs a Rate that is not 0.
 	Backfill time.Duration `mapstructure:"backfill"`
-	// BackfillStep is how much time lies between two messages of a sensor in the backfill.
+	// BackfillStep is how much time lies between two messages of a sensor in the backfill; in its last hour at most a minute.
 	BackfillStep time.Duration `mapstructure:"backfill_step"`
 	// Record is a file that gets one line for each acknowledged reading: sensor,quantity,channel,time_ms,value; "" means none.
 	// Garbage holds no readings; readings with a wrong clock are listed, although ingest may refuse them.

@@ -28,7 +28,7 @@ func TestDemoBeginsWithThePastAndGoesOnLive(t *testing.T) {
 	cfg.MQTT.URL = "mqtt://" + broker.Address()
 	var registry memory
 	ctx, cancel := context.WithCancel(t.Context())
-	const past = 50 * 24 * 4
+	const past = 50 * (23*4 + 60) // the last hour is denser
 	go func() {
 		for len(broker.Seen()) < past+2 {
 			time.Sleep(time.Millisecond)

@@ -68,11 +68,11 @@ func (s *source) run(ctx context.Context) error {
 		s.deadline = now.Add(s.cfg.For)
 	}
 	if s.cfg.Backfill > 0 {
-		every := make([]int64, len(s.topics))
-		for i := range every {
-			every[i] = s.cfg.BackfillStep.Microseconds()
+		recent := min(s.cfg.Backfill, recentPast)
+		if err := s.backfill(ctx, now.Add(-s.cfg.Backfill), now.Add(-recent), s.cfg.BackfillStep); err != nil {
+			return err
 		}
-		if err := s.follow(ctx, newSchedule(now.Add(-s.cfg.Backfill).UnixMicro(), every, s.phase), now.UnixMicro()); err != nil {
+		if err := s.backfill(ctx, now.Add(-recent), now, min(s.cfg.BackfillStep, recentStep)); err != nil {
 			return err
 		}
 		s.log.Info("past sent", "from", now.Add(-s.cfg.Backfill).UTC(), "messages", s.total)
@@ -81,6 +81,21 @@ func (s *source) run(ctx context.Context) error {
 		return err
 	}
 	return s.release(ctx)
+}
+
+// The newest part of a backfill is denser, because it is what charts show first.
+const (
+	recentPast = time.Hour
+	recentStep = time.Minute
+)
+
+// backfill sends a stretch of the past in which every sensor reports once in each step.
+func (s *source) backfill(ctx context.Context, from, to time.Time, step time.Duration) error {
+	every := make([]int64, len(s.topics))
+	for i := range every {
+		every[i] = step.Microseconds()
+	}
+	return s.follow(ctx, newSchedule(from.UnixMicro(), every, s.phase), to.UnixMicro())
 }
 
 // present sends what comes after the backfill: in real time everything that is due before the deadline, late or not; at

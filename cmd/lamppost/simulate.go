@@ -22,6 +22,9 @@ func simulateCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Format = simulate.Format(format)
+			if cfg.Count > 0 && !cmd.Flags().Changed("rate") {
+				cfg.Rate = 0
+			}
 			if err := cfg.Validate(); err != nil {
 				return wrongConfig(err)
 			}
@@ -36,7 +39,7 @@ func simulateCommand() *cobra.Command {
 	f.StringVar(&cfg.MQTT.CAFile, "ca-file", "", "PEM `file` with the authority of the broker's certificate")
 	f.IntVar(&cfg.MQTT.Connections, "connections", cfg.MQTT.Connections, "connections to the broker")
 	f.IntVar(&cfg.Sensors, "sensors", cfg.Sensors, "how many sensors")
-	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "messages a second; 0 as fast as acknowledged, -1 the sensors' own cadence")
+	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "messages a second; 0 as fast as acknowledged, which --count alone means; -1 the sensors' own cadence")
 	f.DurationVar(&cfg.For, "for", 0, "stop after this time")
 	f.Uint64Var(&cfg.Count, "count", 0, "stop after so many messages")
 	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "the city's seed")
