@@ -144,11 +144,9 @@ func loadConfig(cmd *cobra.Command) (Config, config.Sources, error) {
 		File: file, EnvPrefix: "LAMPPOST", Environ: config.Environ(), OtherEnv: []string{"LAMPPOST_TEST_", "LAMPPOST_RECORDINGS"},
 		Flags: cmd.Flags(), FlagKeys: flagKeys,
 	})
-	if err != nil {
-		return cfg, sources, wrongConfig(err)
-	}
 	cfg.complete()
-	if err := cfg.Validate(); err != nil {
+	// What could not be read has its default, so that the rest can be checked all the same.
+	if err := errors.Join(err, cfg.Validate()); err != nil {
 		return cfg, sources, wrongConfig(err)
 	}
 	return cfg, sources, nil
