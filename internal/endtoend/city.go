@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -248,5 +249,29 @@ func Eventually(t testing.TB, within time.Duration, what string, holds func() er
 		if time.Now().After(deadline) {
 			t.Fatalf("after %s it is still not so that %s: %v", within, what, err)
 		}
+	}
+}
+
+// Change runs an InfluxQL statement on the embedded store of the running process, behind Lamppost's back.
+func (c *City) Change(statement string) {
+	c.t.Helper()
+	password, err := os.ReadFile(filepath.Join(c.Dir, "store", "password"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	form := url.Values{"db": {"lamppost"}, "q": {statement}}
+	request, err := http.NewRequest(http.MethodPost, "http://"+c.storeAddr()+"/query", strings.NewReader(form.Encode()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.SetBasicAuth("lamppost", strings.TrimSpace(string(password)))
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK || strings.Contains(string(text), "error") {
+		c.t.Fatalf("%s: %s %s %v", statement, response.Status, text, err)
 	}
 }
