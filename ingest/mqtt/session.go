@@ -32,6 +32,8 @@ type Session struct {
 	tls     *tls.Config
 	state   atomic.Pointer[string] // what is wrong; nil while connected
 	ready   chan struct{}
+	// entered is whether a subscription has been granted before.
+	entered bool
 }
 
 // New prepares a session; number tells the connections of one process apart, counting from 0.
@@ -43,7 +45,7 @@ func New(cfg Config, number int, reg prometheus.Registerer, log *slog.Logger) (*
 	s := &Session{cfg: cfg, id: id, log: log.With("client_id", id), metrics: newMetrics(reg), ready: make(chan struct{})}
 	s.down(errors.New("not connected yet"))
 	if u, err := url.Parse(cfg.URL); err != nil {
-		return nil, fmt.Errorf("broker's URL: %w", err)
+		return nil, errors.New("broker's URL cannot be read") // err would show the password in it
 	} else if schemes[u.Scheme] == "tls" {
 		if s.tls, err = tlsConfig(cfg, u.Hostname()); err != nil {
 			return nil, err
@@ -71,6 +73,9 @@ func (s *Session) down(err error) {
 // Run connects, and connects again whenever the connection is lost, until ctx ends. It then takes no more messages,
 // waits a few seconds for the batches that are out to be released, and leaves the broker. Whoever reads out must go on
 // until Run has returned; out is not closed.
+//
+// While nobody reads out nothing is read from the broker either, not even its answers to pings, so the connection ends
+// after a while. The broker keeps the messages, and delivers them again once there is a reader.
 func (s *Session) Run(ctx context.Context, out chan<- *Batch) error {
 	pause := time.Duration(0)
 	for {
@@ -81,7 +86,7 @@ func (s *Session) Run(ctx context.Context, out chan<- *Batch) error {
 		}
 		began := time.Now()
 		err := s.connectAndWait(ctx, out)
-		if ctx.Err() != nil {
+		if err == nil {
 			return nil
 		}
 		s.down(err)
@@ -89,28 +94,26 @@ func (s *Session) Run(ctx context.Context, out chan<- *Batch) error {
 			pause = 0
 		}
 		pause = min(max(2*pause, 100*time.Millisecond), s.cfg.MaxBackoff)
-		s.log.Warn("broker lost, connecting again", "error", err, "pause", pause)
+		s.log.Warn("broker lost, connecting again", "error", err, "pause_ms", pause.Milliseconds())
 		pause = pause/2 + rand.N(pause/2+1)
 	}
 }
 
-// connectAndWait lives as long as one connection. A client is never used twice: paho's own reconnection loses track of
-// which acknowledgements belong to which connection.
+// connectAndWait lives as long as one connection, and returns nil when ctx ends. A client is never used twice: paho's
+// own reconnection loses track of which acknowledgements belong to which connection.
 func (s *Session) connectAndWait(ctx context.Context, out chan<- *Batch) error {
-	lost := make(chan error, 1)
+	// The connection outlives ctx: the last acknowledgements go over it.
+	connected, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
-	client := paho.NewClient(s.options(taking, out, lost))
-	token := client.Connect()
-	if !token.WaitTimeout(s.cfg.ConnectTimeout) {
+	lost := make(chan error, 1)
+	client := paho.NewClient(s.options(taking, connected, out, lost))
+	if err := s.enter(ctx, client); err != nil || ctx.Err() != nil {
 		client.Disconnect(0)
-		return fmt.Errorf("broker %s did not answer within %s", s.cfg.URL, s.cfg.ConnectTimeout)
-	}
-	if token.Error() != nil {
-		return fmt.Errorf("connect to broker %s: %w", redactURL(s.cfg.URL), token.Error())
-	}
-	if err := s.subscribe(client); err != nil {
-		client.Disconnect(100)
+		if ctx.Err() != nil {
+			err = nil
+		}
 		return err
 	}
 	s.metrics.connects.Inc()
@@ -123,11 +126,38 @@ func (s *Session) connectAndWait(ctx context.Context, out chan<- *Batch) error {
 	s.log.Info("reading from broker", "url", redactURL(s.cfg.URL), "filter", s.filter())
 	select {
 	case err := <-lost:
-		stopTaking()
 		return fmt.Errorf("connection to broker lost: %w", err)
 	case <-ctx.Done():
 		s.leave(client)
 		return nil
+	}
+}
+
+// enter connects and subscribes.
+func (s *Session) enter(ctx context.Context, client paho.Client) error {
+	token := client.Connect()
+	if err := s.await(ctx, token); err != nil {
+		return fmt.Errorf("connect to broker %s: %w", redactURL(s.cfg.URL), err)
+	}
+	if t, ok := token.(*paho.ConnectToken); ok && s.entered && !t.SessionPresent() {
+		s.log.Warn("broker has forgotten the session; what was published meanwhile did not reach it")
+	}
+	if err := s.subscribe(ctx, client); err != nil {
+		return err
+	}
+	s.entered = true
+	return nil
+}
+
+// await waits for an answer of the broker.
+func (s *Session) await(ctx context.Context, token paho.Token) error {
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.cfg.ConnectTimeout):
+		return fmt.Errorf("no answer within %s", s.cfg.ConnectTimeout)
 	}
 }
 
@@ -155,37 +185,54 @@ func (s *Session) filter() string {
 	return filter
 }
 
-func (s *Session) subscribe(client paho.Client) error {
-	token, ok := client.Subscribe(s.filter(), 1, nil).(*paho.SubscribeToken)
-	if !ok || !token.WaitTimeout(s.cfg.ConnectTimeout) {
-		return fmt.Errorf("broker did not answer the subscription to %s within %s", s.filter(), s.cfg.ConnectTimeout)
+func (s *Session) subscribe(ctx context.Context, client paho.Client) error {
+	token := client.Subscribe(s.filter(), 1, nil)
+	if err := s.await(ctx, token); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", s.filter(), err)
 	}
-	if token.Error() != nil {
-		return fmt.Errorf("subscribe to %s: %w", s.filter(), token.Error())
+	subscribed, ok := token.(*paho.SubscribeToken)
+	if !ok {
+		return fmt.Errorf("subscribe to %s: the broker's answer is a %T", s.filter(), token)
 	}
 	// A refusal is not an error in paho: MQTT 3.1.1 section 3.9.3, return code 0x80.
-	for filter, granted := range token.Result() {
-		if granted > 1 {
-			return fmt.Errorf("broker refused the subscription to %s: check that user %q may read there", filter, s.cfg.User)
+	for filter, granted := range subscribed.Result() {
+		switch {
+		case granted > 1:
+			return fmt.Errorf("broker refused the subscription to %s: check that user %q may read there", filter, s.user())
+		case granted == 0:
+			return fmt.Errorf("broker grants %s quality of service 0 only, with which messages get lost: let user %q read with 1", filter, s.user())
 		}
 	}
 	return nil
 }
 
-func (s *Session) options(taking context.Context, out chan<- *Batch, lost chan<- error) *paho.ClientOptions {
-	user, password := s.cfg.User, s.cfg.Password
+// login returns the user and password of the URL, if it has any, else the configuration's.
+func (s *Session) login() (user string, password secret.String) {
+	user, password = s.cfg.User, s.cfg.Password
 	if u, err := url.Parse(s.cfg.URL); err == nil && u.User != nil {
 		user = u.User.Username()
 		if p, ok := u.User.Password(); ok {
 			password = secret.String(p)
 		}
 	}
+	return user, password
+}
+
+func (s *Session) user() string {
+	user, _ := s.login()
+	return user
+}
+
+// options of a client whose tap takes messages until taking ends, and whose connection is closed when connected ends.
+func (s *Session) options(taking, connected context.Context, out chan<- *Batch, lost chan<- error) *paho.ClientOptions {
+	user, password := s.login()
 	return paho.NewClientOptions().
 		AddBroker(s.cfg.URL).
 		SetProtocolVersion(4). // else paho tries 3.1 after a refusal, and hides why
 		SetClientID(s.id).
 		SetUsername(user).
 		SetPassword(password.Reveal()).
+		SetProtocolVersion(4). // else paho hides a refusal behind that of a second attempt with MQTT 3.1
 		SetCleanSession(false).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
@@ -204,6 +251,7 @@ func (s *Session) options(taking context.Context, out chan<- *Batch, lost chan<-
 			if err != nil {
 				return nil, err
 			}
+			context.AfterFunc(connected, func() { _ = conn.Close() })
 			return &tap{
 				Conn: conn, stopped: taking.Done(), out: out, pool: &s.pool, maxPayload: int(s.cfg.MaxPayloadBytes), seen: s.metrics.count,
 			}, nil

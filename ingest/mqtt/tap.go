@@ -111,9 +111,9 @@ func (t *tap) deliver() {
 	}
 	t.pool.delivered.Add(1)
 	full.delivered = true
+	t.seen(full) // once it is sent it is another's
 	select {
 	case t.out <- full:
-		t.seen(full)
 	case <-t.stopped:
 		full.Release()
 	}
@@ -234,5 +234,5 @@ func (t *tap) acknowledge(packets []byte) error {
 		_ = t.Close() // a broken packet would follow
 		return err
 	}
-	return nil
+	return t.SetWriteDeadline(time.Time{}) // it would end paho's next ping
 }

@@ -19,6 +19,8 @@ type script struct {
 	in      *bytes.Reader
 	pieces  *rand.Rand
 	written bytes.Buffer
+	// deadline is the one for writing that is set.
+	deadline time.Time
 }
 
 func (s *script) Read(p []byte) (int, error) {
@@ -29,9 +31,14 @@ func (s *script) Read(p []byte) (int, error) {
 	return s.in.Read(p[:n])
 }
 
-func (s *script) Write(p []byte) (int, error)      { return s.written.Write(p) }
-func (s *script) SetWriteDeadline(time.Time) error { return nil }
-func (s *script) Close() error                     { return nil }
+func (s *script) Write(p []byte) (int, error) { return s.written.Write(p) }
+
+func (s *script) SetWriteDeadline(at time.Time) error {
+	s.deadline = at
+	return nil
+}
+
+func (s *script) Close() error { return nil }
 
 type delivered struct {
 	topic string
@@ -62,6 +69,9 @@ func run(t *testing.T, stream []byte, seed uint64, maxPayload int) (messages []d
 	forPaho, err = io.ReadAll(tapped)
 	close(out)
 	<-done
+	if !conn.deadline.IsZero() {
+		t.Error("the deadline of an acknowledgement is left for what paho writes later")
+	}
 	if n := pool.delivered.Load(); n != 0 {
 		t.Errorf("%d batches were not released", n)
 	}
