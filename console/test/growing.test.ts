@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reading, Series } from '../src/api/types.ts';
-import { aligned, Growing, increases } from '../src/sensor/growing.ts';
+import { isolated } from '../src/chart/isolated.ts';
+import { aligned, closed, Growing, increases, usualGap } from '../src/sensor/growing.ts';
 import { RANGES, stepText } from '../src/sensor/ranges.ts';
 
 const MINUTE = 60_000;
@@ -69,8 +70,23 @@ describe('a growing chart', () => {
 
 describe('a counter', () => {
   it('is shown by what it grew, and a restart is no growth', () => {
-    expect(increases({ channel: 'l1', times: [0, 10, 20, 30], values: [100, 105, 2, 9] })).toEqual({ channel: 'l1', times: [10, 30], values: [5, 7] });
-    expect(increases({ channel: '', times: [5], values: [1] })).toEqual({ channel: '', times: [], values: [] });
+    expect(increases({ channel: 'l1', times: [0, 10, 20, 30], values: [100, 105, 2, 9] }, 10)).toEqual({ channel: 'l1', times: [10, 30], values: [5, 7] });
+    expect(increases({ channel: '', times: [5], values: [1] }, 10)).toEqual({ channel: '', times: [], values: [] });
+  });
+
+  it('what it grew over a pause is spread over the steps of it', () => {
+    expect(increases({ channel: '', times: [0, 30], values: [100, 106] }, 10).values).toEqual([2]);
+  });
+
+  it('a step that is not over is left out of what is added up', () => {
+    const line = { channel: '', times: [0, 10], values: [7, 1] };
+    expect(closed(line, 10, 15).times).toEqual([0]);
+    expect(closed(line, 10, 20)).toBe(line);
+  });
+
+  it('the usual distance is not moved by a long pause', () => {
+    expect(usualGap([{ channel: '', times: [0, 10, 20, 900], values: [] }])).toBe(10);
+    expect(usualGap([])).toBe(0);
   });
 });
 
@@ -90,6 +106,15 @@ describe('lines side by side', () => {
 
   it('nothing gives nothing', () => {
     expect(aligned([], 1000)).toEqual([[]]);
+  });
+});
+
+describe('points', () => {
+  it('that stand alone are found, to be drawn as dots', () => {
+    expect(isolated([1, null, 2, 3, null, undefined, 4, undefined, null])).toEqual([0, 6]);
+    expect(isolated([1, undefined, 2])).toEqual([]);
+    expect(isolated([7])).toEqual([0]);
+    expect(isolated([])).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, delay, perSecond, plain, share, shown, withUnit } from '../src/words/numbers.ts';
+import { bytes, delay, isRatio, perSecond, plain, share, shown, ticks, withUnit } from '../src/words/numbers.ts';
 import { ago, everySpan, span, timesIn } from '../src/words/times.ts';
 
 const N = '\u202f';
@@ -21,11 +21,31 @@ describe('numbers', () => {
     ['not a number is said', withUnit(Number.NaN, 'W'), 'no value'],
     ['nearly all is not all', share(0.99996), `99.9${N}%`],
     ['all is all', share(1), `100${N}%`],
+    ['next to nothing is not nothing', share(0.0004), `under 0.1${N}%`],
     ['nothing is nothing', share(0), `0${N}%`],
     ['bytes', bytes(2_430_000), `2.4${N}MB`],
     ['few bytes', bytes(17), `17${N}B`],
   ])('%s', (_, got, want) => {
     expect(got).toBe(want);
+  });
+
+  it('a live number keeps its width', () => {
+    expect(withUnit(49.98, 'Hz')).toBe(`50.0${N}Hz`);
+    expect(withUnit(50.04, 'Hz')).toBe(`50.0${N}Hz`);
+  });
+
+  it('an axis tells its values apart, in one unit', () => {
+    expect(ticks([49.96, 49.98, 50], 0.02, 'Hz')).toEqual(['49.96', '49.98', '50.00']);
+    expect(ticks([0, 500, 1000], 500, 'W')).toEqual([`0.0${N}kW`, `0.5${N}kW`, `1.0${N}kW`]);
+    expect(ticks([0.1, 0.2], 0.1, '', true)).toEqual([`10${N}%`, `20${N}%`]);
+    expect(ticks([0.931, 0.932], 0.001, '', true)).toEqual([`93.1${N}%`, `93.2${N}%`]);
+    expect(ticks([40, 45], 5, 'km/h')).toEqual(['40', '45']);
+  });
+
+  it('a power factor is no percentage', () => {
+    expect(isRatio({ name: 'occupancy', senml: '/' })).toBe(true);
+    expect(isRatio({ name: 'power_factor', senml: '/' })).toBe(false);
+    expect(isRatio(undefined)).toBe(false);
   });
 
   it('the parts of a value can be set apart', () => {

@@ -4,6 +4,7 @@ import { sparkPath } from '../src/chart/Sparkline.tsx';
 import { middleOf, namePoints } from '../src/map/names.ts';
 import { longestFirst } from '../src/overview/Attention.tsx';
 import { byDistrict } from '../src/overview/Districts.tsx';
+import { titleOf } from '../src/words/names.ts';
 import { combine, grow, prepend, trendOf } from '../src/overview/trends.ts';
 
 const sensor = (id: string, last_seen: string | null): Sensor => ({
@@ -23,9 +24,17 @@ describe('districts', () => {
     const site = (id: string, district: string, sensors: number, silent: number): Site => ({ id, title: id, district, lon: 0, lat: 0, domains: [], sensors, silent, never: 0, state: 'ok' });
     const sums = byDistrict([site('1', 'old', 2, 1), site('2', 'new', 9, 0), site('3', 'old', 3, 0), site('4', '', 5, 5)], [{ id: 'old', title: 'Old Town', sites: 2, sensors: 5 }]);
     expect(sums).toEqual([
-      { id: 'new', title: 'new', sensors: 9, silent: 0, never: 0 },
+      { id: 'new', title: 'New', sensors: 9, silent: 0, never: 0 },
       { id: 'old', title: 'Old Town', sensors: 5, silent: 1, never: 0 },
     ]);
+  });
+});
+
+describe('titles', () => {
+  it('what has only an id is shown by it', () => {
+    expect(titleOf('mill-quarter', 'mill-quarter')).toBe('Mill Quarter');
+    expect(titleOf('mill-quarter', '')).toBe('Mill Quarter');
+    expect(titleOf('d7', 'The Docks')).toBe('The Docks');
   });
 });
 
@@ -50,9 +59,18 @@ describe('trends', () => {
     expect(combine(many, 'max', 0, 10, 10)).toEqual([[0, 30], [10, 40]]);
   });
 
-  it('a sensor counts for two steps after it last spoke, then no more', () => {
+  it('a sensor counts for two steps after it last spoke; a sum without it would be too small, and is left out', () => {
     const sums = combine([series([[0, 5]]), series([[0, 1], [10, 1], [20, 1], [30, 1]])], 'sum', 0, 30, 10);
-    expect(sums).toEqual([[0, 6], [10, 6], [20, 6], [30, 1]]);
+    expect(sums).toEqual([[0, 6], [10, 6], [20, 6]]);
+  });
+
+  it('a sensor that speaks seldom counts until it speaks again, but not over a long silence', () => {
+    const step = 120_000;
+    const often = Array.from({ length: 16 }, (_, i): [number, number] => [i * step, 1]);
+    const seldom = combine([series([[0, 5], [8 * step, 5]]), series(often)], 'sum', 0, 9 * step, step);
+    expect(seldom.map(([, v]) => v)).toEqual(Array.from({ length: 10 }, () => 6));
+    const away = combine([series([[0, 5], [15 * step, 5]]), series(often)], 'sum', 0, 15 * step, step);
+    expect(away.map(([t]) => t / step)).toEqual([0, 1, 2, 15]);
   });
 
   it('a step at which nothing was said is left out', () => {

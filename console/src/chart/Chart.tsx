@@ -3,6 +3,7 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { isolated } from './isolated.ts';
 
 export interface ChartLine {
   title: string;
@@ -22,8 +23,8 @@ interface ChartProps {
   /** Names of the values 0, 1, 2 of a state; undefined for a number. */
   states: readonly string[] | undefined;
   zone: string;
-  /** A value as the axis says it: short. */
-  tick: (value: number) => string;
+  /** The values of the axis, a distance apart, as it says them: short. */
+  ticks: (values: number[], distance: number) => string[];
   /** The shown range in seconds. */
   from: number;
   to: number;
@@ -40,7 +41,12 @@ const colour = (name: string) => getComputedStyle(document.documentElement).getP
 const lookOf = (i: number) => ({ stroke: colour(`--line-${(i % 6) + 1}`), dash: DASHES[i % DASHES.length] ?? [] });
 const textSize = () => Math.max(12, Math.round(Number.parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.78));
 
-type Shape = Pick<ChartProps, 'lines' | 'states' | 'zone' | 'tick' | 'sync' | 'onCursor'>;
+function alone(u: uPlot, series: number): number[] | null {
+  const found = isolated(Array.from<number | null | undefined>(u.data[series] ?? []));
+  return found.length > 0 ? found : null;
+}
+
+type Shape = Pick<ChartProps, 'lines' | 'states' | 'zone' | 'ticks' | 'sync' | 'onCursor'>;
 
 function options(p: Shape, width: number, height: number): uPlot.Options {
   const font = `${textSize()}px ${getComputedStyle(document.body).fontFamily}`;
@@ -60,13 +66,13 @@ function options(p: Shape, width: number, height: number): uPlot.Options {
       {
         ...axis,
         size: (_u, values) => Math.max(44, ...((values as string[] | null) ?? []).map((v) => v.length * textSize() * 0.58 + 18)),
-        values: (_u, splits) => splits.map((v) => (states === undefined ? p.tick(v) : (states[v] ?? ''))),
+        values: (_u, splits, _axis, _space, distance) => (states === undefined ? p.ticks(splits, distance) : splits.map((v) => states[v] ?? '')),
         ...(states === undefined ? {} : { splits: () => states.map((_, i) => i) }),
       },
     ],
     series: [
       {},
-      ...p.lines.map((line): uPlot.Series => ({ label: line.title, ...lookOf(line.look), width: 2, spanGaps: false, points: { show: false }, ...stepped }) as uPlot.Series),
+      ...p.lines.map((line): uPlot.Series => ({ label: line.title, ...lookOf(line.look), width: 2, spanGaps: false, points: { show: false, size: 6, fill: lookOf(line.look).stroke, filter: alone }, ...stepped }) as uPlot.Series),
     ],
     hooks: { setCursor: [(u) => p.onCursor(u.cursor.idx ?? null)] },
   };
@@ -102,7 +108,7 @@ export function Chart(props: ChartProps) {
     const size = () => ({ width: Math.max(200, box.clientWidth), height: Math.max(140, box.clientHeight) });
     const p = latest.current;
     const { width, height } = size();
-    const made = new uPlot(options({ ...p, onCursor: (i) => latest.current.onCursor(i), tick: (v) => latest.current.tick(v) }, width, height), p.data, box);
+    const made = new uPlot(options({ ...p, onCursor: (i) => latest.current.onCursor(i), ticks: (v, d) => latest.current.ticks(v, d) }, width, height), p.data, box);
     plot.current = made;
     made.setScale('x', { min: p.from, max: p.to });
     const resized = new ResizeObserver(() => made.setSize(size()));

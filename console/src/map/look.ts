@@ -21,11 +21,11 @@ function planLayers(c: Palette, scale: number): LayerSpecification[] {
     { id: 'park', type: 'fill', source: 'plan', filter: ofKind('park'), paint: { 'fill-color': c.park } },
     { id: 'water', type: 'fill', source: 'plan', filter: ['all', ofKind('water'), ['!=', ['geometry-type'], 'LineString']], paint: { 'fill-color': c.water } },
     { id: 'stream', type: 'line', source: 'plan', filter: ['all', ofKind('water'), ['==', ['geometry-type'], 'LineString']], paint: { 'line-color': c.water, 'line-width': wide(3, 40, scale) } },
+    { id: 'district', type: 'line', source: 'plan', filter: ofKind('district'), paint: { 'line-color': c.district, 'line-width': 1.2 * scale, 'line-dasharray': [2, 3] } },
     { id: 'street-minor-edge', type: 'line', source: 'plan', filter: minor, minzoom: 13.5, layout: { 'line-cap': 'round', 'line-join': 'round' }, paint: { 'line-color': c.streetEdge, 'line-width': wide(1.6, 16, scale) } },
     { id: 'street-main-edge', type: 'line', source: 'plan', filter: main, layout: { 'line-cap': 'round', 'line-join': 'round' }, paint: { 'line-color': c.streetEdge, 'line-width': wide(3, 26, scale) } },
     { id: 'street-minor', type: 'line', source: 'plan', filter: minor, layout: { 'line-cap': 'round', 'line-join': 'round' }, paint: { 'line-color': c.street, 'line-width': wide(0.9, 13, scale) } },
     { id: 'street-main', type: 'line', source: 'plan', filter: main, layout: { 'line-cap': 'round', 'line-join': 'round' }, paint: { 'line-color': c.street, 'line-width': wide(2, 22, scale) } },
-    { id: 'district', type: 'line', source: 'plan', filter: ofKind('district'), paint: { 'line-color': c.district, 'line-width': 1.2 * scale, 'line-dasharray': [2, 3] } },
   ];
 }
 
@@ -38,7 +38,7 @@ function labelLayers(c: Palette, scale: number): LayerSpecification[] {
       source: 'names',
       filter: ofKind('water'),
       minzoom: 11,
-      layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 13 * scale, 'text-letter-spacing': 0.2 },
+      layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 13 * scale, 'text-letter-spacing': 0.2, 'text-variable-anchor': ['center', 'top', 'bottom'], 'text-radial-offset': 1 },
       paint: { 'text-color': c.waterLabel, 'text-halo-color': c.water, 'text-halo-width': 1 },
     },
     {
@@ -56,7 +56,7 @@ function labelLayers(c: Palette, scale: number): LayerSpecification[] {
       source: 'names',
       filter: ofKind('district'),
       maxzoom: 15.5,
-      layout: { 'text-field': ['upcase', ['coalesce', ['get', 'name'], ['get', 'title'], '']], 'text-font': BOLD, 'text-size': 11.5 * scale, 'text-letter-spacing': 0.16, 'text-max-width': 8, 'text-padding': 6 },
+      layout: { 'text-field': ['upcase', ['coalesce', ['get', 'name'], ['get', 'title'], '']], 'text-font': BOLD, 'text-size': 11.5 * scale, 'text-letter-spacing': 0.16, 'text-max-width': 8, 'text-padding': 3, 'text-variable-anchor': ['center', 'top', 'bottom', 'left', 'right'], 'text-radial-offset': 0.9 },
       paint: { 'text-color': c.label, ...halo },
     },
   ];
@@ -97,12 +97,10 @@ function siteLayers(c: Palette, scale: number): LayerSpecification[] {
         'icon-image': ['concat', 'ring-', ['to-string', SHARE]],
         'icon-size': grown(0.5, 1.15),
         'icon-allow-overlap': true,
-        'icon-ignore-placement': true,
         'text-field': ['get', 'point_count_abbreviated'],
         'text-font': BOLD,
         'text-size': 12.5 * scale,
         'text-allow-overlap': true,
-        'text-ignore-placement': true,
         'symbol-sort-key': ['get', 'silent'],
       },
       paint: { 'text-color': c.ink },
@@ -116,7 +114,6 @@ function siteLayers(c: Palette, scale: number): LayerSpecification[] {
         'icon-image': ['concat', 'site-', ['get', 'state']],
         'icon-size': swell,
         'icon-allow-overlap': true,
-        'icon-ignore-placement': true,
         'symbol-sort-key': ['match', ['get', 'state'], 'silent', 3, 'never', 1, 2],
       },
     },

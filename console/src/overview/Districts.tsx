@@ -2,6 +2,7 @@
 import type { CSSProperties } from 'react';
 import { Link } from '../app/router.tsx';
 import type { District, Site } from '../api/types.ts';
+import { titleOf } from '../words/names.ts';
 import { count, whole } from '../words/numbers.ts';
 
 export interface DistrictSum {
@@ -18,7 +19,7 @@ export function byDistrict(sites: readonly Site[], districts: readonly District[
   const sums = new Map<string, DistrictSum>();
   for (const s of sites) {
     if (s.district === '') continue;
-    const sum = sums.get(s.district) ?? { id: s.district, title: titles.get(s.district) || s.district, sensors: 0, silent: 0, never: 0 };
+    const sum = sums.get(s.district) ?? { id: s.district, title: titleOf(s.district, titles.get(s.district)), sensors: 0, silent: 0, never: 0 };
     sum.sensors += s.sensors;
     sum.silent += s.silent;
     sum.never += s.never;

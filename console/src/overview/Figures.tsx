@@ -13,6 +13,8 @@ import { useNow, useTimes } from '../words/times.ts';
 import { grow, type Point, seed, TREND_MS, trendKey, trendOf } from './trends.ts';
 
 const OLD_AFTER_MS = 20_000;
+/** A range over less than this says nothing. */
+const TOO_SHORT_MS = 180_000;
 /** One large and a row of three. */
 const WALL_FIGURES = 4;
 
@@ -77,8 +79,8 @@ function hourOf(points: readonly Point[], now: number, show: (v: number) => Show
   const shownPoints = points.filter(([t]) => t >= now - TREND_MS);
   const first = shownPoints[0]?.[0] ?? now;
   const values = shownPoints.map(([, v]) => v);
-  if (values.length < 2) return '';
-  const since = now - first > TREND_MS * 0.9 ? 'last hour' : `since ${clock(first)}`;
+  if (values.length < 2 || now - first < TOO_SHORT_MS) return '';
+  const since = now - first > TREND_MS * 0.9 ? 'last hour' : `since ${clock(first)}:`;
   const [low, high] = [show(Math.min(...values)), show(Math.max(...values))];
   return `${since} ${low.number}${low.unit === high.unit ? '' : ` ${low.unit}`} to ${high.number}${high.unit === '' ? '' : ` ${high.unit}`}`;
 }
@@ -104,7 +106,7 @@ function DomainFigures({ domain, all, figures, quantities, at }: DomainFiguresPr
       ) : (
         <ul className="figure-list">
           {figures.slice(0, all ? figures.length : WALL_FIGURES).map((f, i) => (
-            <FigureCell key={trendKey(f)} figure={f} quantity={quantities.get(f.quantity)} at={at} large={i === 0} />
+            <FigureCell key={trendKey(f)} figure={f} quantity={quantities.get(f.quantity)} at={at} large={all || i === 0} />
           ))}
         </ul>
       )}
@@ -133,7 +135,7 @@ export function Figures({ kept, quantities, only }: FiguresProps) {
               <p>They appear with the first readings. Let a sensor publish to city/&lt;sensor&gt;/readings, or start Lamppost with a demonstration city: lamppost up --demo 120.</p>
             </Empty>
           ) : (
-            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} all={only !== undefined} figures={items.filter((f) => f.domain === d)} quantities={byName} at={kept.at} />)
+            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} all={only !== undefined} figures={items.filter((f) => f.domain === d && f.sensors > 0)} quantities={byName} at={kept.at} />)
           )
         }
       </Answer>

@@ -34,9 +34,19 @@ export function prepend(key: string, past: readonly Point[]): void {
   trends.set(key, [...past.filter(([t]) => t < first), ...points]);
 }
 
-/** One line from many series: at each step the mean, sum or maximum of what each last said, for two steps. */
+/** What a series said holds until it speaks again, if that is not longer than this; the last it said, for two steps. */
+const HOLD_MS = 1_200_000;
+
+/** A sum of less than this share of the sensors is no sum of all of them; a mean or maximum bears more to be away. */
+const ENOUGH = { sum: 0.9, mean: 0.5, max: 0.5 };
+
+/**
+ * One line from many series: at each step the mean, sum or maximum of what each last said. A step at which too few of
+ * those that spoke at all had spoken yet, or still, is left out.
+ */
 export function combine(series: readonly Series[], agg: Figure['agg'], from: number, to: number, stepMs: number): Point[] {
   const places = series.map(() => 0);
+  const speaking = series.filter((s) => s.points.length > 0).length;
   const made: Point[] = [];
   for (let t = Math.ceil(from / stepMs) * stepMs; t <= to; t += stepMs) {
     const values: number[] = [];
@@ -45,9 +55,12 @@ export function combine(series: readonly Series[], agg: Figure['agg'], from: num
       while (at + 1 < s.points.length && (s.points[at + 1]?.[0] ?? Infinity) <= t) at++;
       places[i] = at;
       const point = s.points[at];
-      if (point !== undefined && point[0] <= t && t - point[0] <= 2 * stepMs) values.push(point[1]);
+      if (point === undefined || point[0] > t) return;
+      const next = s.points[at + 1]?.[0];
+      const held = next !== undefined && next - point[0] <= HOLD_MS;
+      if (held || t - point[0] <= 2 * stepMs) values.push(point[1]);
     });
-    if (values.length === 0) continue;
+    if (values.length === 0 || values.length < speaking * ENOUGH[agg]) continue;
     const sum = values.reduce((a, b) => a + b, 0);
     made.push([t, agg === 'sum' ? sum : agg === 'max' ? Math.max(...values) : sum / values.length]);
   }

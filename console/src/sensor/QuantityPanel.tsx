@@ -4,9 +4,9 @@ import { useScheme } from '../app/theme.ts';
 import type { Quantity, Reading } from '../api/types.ts';
 import { Aged } from '../parts/Aged.tsx';
 import { Empty, Trouble, Waiting } from '../parts/Says.tsx';
-import { isRatio, shown, withUnit } from '../words/numbers.ts';
+import { isRatio, shown, ticks, withUnit } from '../words/numbers.ts';
 import { ago, useNow, useTimes } from '../words/times.ts';
-import { aligned, increases, type Line, type Way } from './growing.ts';
+import { aligned, closed, increases, type Line, usualGap, type Way } from './growing.ts';
 import type { Range } from './ranges.ts';
 import { stepTitle } from './ranges.ts';
 import { type Grown, useHistory } from './useHistory.ts';
@@ -28,6 +28,12 @@ interface QuantityPanelProps {
   range: Range;
   /** Hands on live readings of this quantity; gives what stops it. */
   onReadings: (quantity: string, listen: (readings: Reading[]) => void) => () => void;
+}
+
+/** The lines as they are drawn: without the step that is open, and by their increase, where that is wanted. */
+function shape(lines: readonly Line[], stepMs: number, added: boolean, grows: boolean): readonly Line[] {
+  const over = added ? lines.map((l) => closed(l, stepMs, Date.now())) : lines;
+  return grows ? over.map((l) => increases(l, stepMs)) : over;
 }
 
 /** The sample of a line beside its name: colour and dashes as in the chart. */
@@ -113,13 +119,6 @@ function Table({ data, lines, format, title }: { data: [number[], ...(number | n
   );
 }
 
-/** The axis names the unit only where it was scaled: 20 kW, but 45 for 45 km/h, whose unit stands beside the value. */
-function tickOf(value: number, unit: string, ratio: boolean): string {
-  const s = shown(value, unit, ratio);
-  const number = s.number.replace(/\.0+$/, '');
-  return ratio || (s.unit !== unit && s.unit !== '') ? `${number} ${s.unit}` : number;
-}
-
 /** In words, for those who cannot see the chart. */
 function describe(title: string, lines: readonly Line[], range: Range, format: (v: number) => string): string {
   const parts = lines.map((l) => {
@@ -143,10 +142,12 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
   const format = (value: number): string => states?.[value] ?? withUnit(value, unit, isRatio(quantity));
   // A counter's level says little over a day; what it grew by does.
   const grows = quantity?.kind === 'counter' && range.stepMs > 0;
-  const gapMs = range.stepMs === 0 ? Math.max(4 * cadenceMs, 60_000) : range.stepMs * 2.5;
+  const gapMs = Math.max(range.stepMs === 0 ? Math.max(4 * cadenceMs, 60_000) : range.stepMs * 2.5, 1.6 * usualGap(growing.lines));
+  // What is added up is too small until its step is over.
+  const added = range.stepMs > 0 && (grows || quantity?.kind === 'count');
   // version stands for the contents of growing, which change in place.
   // eslint-disable-next-line react-hooks/exhaustive-deps
-  const drawn = useMemo(() => (grows ? growing.lines.map(increases) : growing.lines), [growing, grows, version]);
+  const drawn = useMemo(() => shape(growing.lines, range.stepMs, added, grows), [growing, range, added, grows, version]);
   // eslint-disable-next-line react-hooks/exhaustive-deps
   const data = useMemo(() => aligned(drawn, gapMs), [drawn, gapMs, version]);
   const lines = drawn.map((l, i) => ({ title: channelTitle(l.channel, title), look: i }));
@@ -160,7 +161,7 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
             lines={lines}
             states={states}
             zone={times.zone}
-            tick={(v) => tickOf(v, unit, isRatio(quantity))}
+            ticks={(v, distance) => ticks(v, distance, unit, isRatio(quantity))}
             from={(now - range.spanMs) / 1000}
             to={now / 1000}
             scheme={scheme}

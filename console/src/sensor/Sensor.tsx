@@ -8,7 +8,7 @@ import type { District, List, Quantity, Quarantined, Reading, SensorDetail } fro
 import { BackIcon, DomainIcon, StateMark } from '../parts/Icons.tsx';
 import { Empty, Trouble, Waiting } from '../parts/Says.tsx';
 import { QuarantineRow } from '../pipeline/QuarantineRow.tsx';
-import { DOMAIN_TITLE, STATE_TITLE } from '../words/names.ts';
+import { DOMAIN_TITLE, STATE_TITLE, titleOf } from '../words/names.ts';
 import { ago, everySpan, useNow, useTimes } from '../words/times.ts';
 import { Completeness } from './Completeness.tsx';
 import { QuantityPanel } from './QuantityPanel.tsx';
@@ -59,7 +59,7 @@ function Head({ sensor, seen }: { sensor: SensorDetail; seen: number | undefined
   const now = useNow(1000);
   const times = useTimes();
   const districts = useResource<{ items: District[] }>('districts');
-  const district = districts.data?.items.find((d) => d.id === sensor.district)?.title ?? sensor.district;
+  const district = titleOf(sensor.district, districts.data?.items.find((d) => d.id === sensor.district)?.title);
   return (
     <div className="sensor-head">
       <div>

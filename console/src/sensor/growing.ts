@@ -84,17 +84,34 @@ function put(line: Line, time: number, value: number): boolean {
   return changed;
 }
 
-/** How much a counter grew from step to step. Where it went back it was restarted or wrapped: there is no answer then. */
-export function increases(line: Line): Line {
+/** A line without the step that is not over at a time: what is added up in it is too small as yet. */
+export function closed(line: Line, stepMs: number, now: number): Line {
+  const last = line.times.at(-1);
+  if (last === undefined || last + stepMs <= now) return line;
+  return { channel: line.channel, times: line.times.slice(0, -1), values: line.values.slice(0, -1) };
+}
+
+/**
+ * How much a counter grew in each step; over a pause of several steps, evenly. Where it went back it was restarted or
+ * wrapped: there is no answer then.
+ */
+export function increases(line: Line, stepMs: number): Line {
   const times: number[] = [];
   const values: number[] = [];
   for (let i = 1; i < line.times.length; i++) {
     const grew = (line.values[i] ?? 0) - (line.values[i - 1] ?? 0);
     if (grew < 0) continue;
+    const steps = Math.max(1, ((line.times[i] ?? 0) - (line.times[i - 1] ?? 0)) / stepMs);
     times.push(line.times[i] ?? 0);
-    values.push(grew);
+    values.push(grew / steps);
   }
   return { channel: line.channel, times, values };
+}
+
+/** The time that usually lies between two points: the median over all lines. 0: there are no two points. */
+export function usualGap(lines: readonly Line[]): number {
+  const gaps = lines.flatMap((l) => l.times.slice(1).map((t, i) => t - (l.times[i] ?? t))).sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length / 2)] ?? 0;
 }
 
 /** The lines side by side on the times of all, as a chart wants them; null where a line has no value. A gap longer than

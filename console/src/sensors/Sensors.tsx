@@ -11,7 +11,7 @@ import { DomainIcon, SearchIcon, StateMark } from '../parts/Icons.tsx';
 import { Pager } from '../parts/Pager.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
 import { useSettled } from '../parts/useSettled.ts';
-import { DOMAIN_TITLE, STATE_TITLE } from '../words/names.ts';
+import { DOMAIN_TITLE, STATE_TITLE, titleOf } from '../words/names.ts';
 import { count, whole } from '../words/numbers.ts';
 import { ago, useNow, useTimes } from '../words/times.ts';
 import './sensors.css';
@@ -103,7 +103,7 @@ function Row({ sensor, titles, districts }: { sensor: Sensor; titles: Map<string
       </th>
       <td role="cell" className="cell-site">
         {sensor.site_title || sensor.site}
-        <span className="quiet">{districts.get(sensor.district) ?? sensor.district}</span>
+        <span className="quiet">{titleOf(sensor.district, districts.get(sensor.district))}</span>
       </td>
       <td role="cell" className="cell-quantities">
         <span className="domains">
@@ -187,7 +187,7 @@ export function Sensors() {
         <SearchBox value={filters.q} change={setQ} />
         <Select label="State" value={filters.state} all="Every state" options={STATES.map((s) => ({ value: s, title: STATE_TITLE[s] }))} change={(state) => change({ state })} />
         <Select label="Domain" value={filters.domain} all="Every domain" options={DOMAINS.map((d: Domain) => ({ value: d, title: DOMAIN_TITLE[d] }))} change={(domain) => change({ domain })} />
-        <Select label="District" value={filters.district} all="Every district" options={(districts.data?.items ?? []).map((d) => ({ value: d.id, title: d.title || d.id }))} change={(district) => change({ district })} />
+        <Select label="District" value={filters.district} all="Every district" options={(districts.data?.items ?? []).map((d) => ({ value: d.id, title: titleOf(d.id, d.title) }))} change={(district) => change({ district })} />
       </search>
       <p className="hidden-text" role="status">
         {said}

@@ -40,8 +40,9 @@ function digitsFor(value: number): number {
 /** A number alone: 1,284 or 0.42. */
 export function plain(value: number, digits?: number): string {
   if (!Number.isFinite(value)) return 'no value';
+  // Always as many digits, so that a live number does not change its width at every tenth.
   const fraction = digits ?? digitsFor(value);
-  return formatOf({ minimumFractionDigits: digits ?? 0, maximumFractionDigits: fraction }).format(value === 0 ? 0 : value);
+  return formatOf({ minimumFractionDigits: fraction, maximumFractionDigits: fraction }).format(value === 0 ? 0 : value);
 }
 
 /** A whole number: 1,284. */
@@ -51,12 +52,13 @@ export const whole = (value: number) => formatOf({ maximumFractionDigits: 0 }).f
 export function share(value: number): string {
   const percent = value * 100;
   const digits = percent > 0 && percent < 100 && (percent < 10 || percent > 99) ? 1 : 0;
+  if (percent > 0 && percent < 0.1) return `under 0.1${JOIN}%`;
   const floored = value < 1 ? Math.min(percent, 99.9) : percent;
   return `${formatOf({ maximumFractionDigits: digits }).format(floored)}${JOIN}%`;
 }
 
-/** Is this quantity a ratio, kept as 0..1 and shown as a percentage? */
-export const isRatio = (quantity: Pick<Quantity, 'senml'> | undefined) => quantity?.senml === '/';
+/** Is this quantity a ratio, kept as 0..1 and shown as a percentage? A power factor is one that nobody says in percent. */
+export const isRatio = (quantity: Pick<Quantity, 'senml' | 'name'> | undefined) => quantity?.senml === '/' && quantity.name !== 'power_factor';
 
 /** A value with its unit, apart, for setting the number large and the unit small. */
 export function shown(value: number, unit: string, ratio = false): Shown {
@@ -72,6 +74,17 @@ export function shown(value: number, unit: string, ratio = false): Shown {
     }
   }
   return { number: plain(value), unit };
+}
+
+/** The numbers of an axis: all in one unit, with as many digits as their distance needs. Only a unit that was scaled is named. */
+export function ticks(values: readonly number[], distance: number, unit: string, ratio = false): string[] {
+  const most = Math.max(...values.map((v) => Math.abs(v)));
+  const scale = ratio ? { size: 0.01, unit: '%' } : SCALED.has(unit) ? { size: PREFIXES.find(([size]) => most >= size)?.[0] ?? 1, unit: shown(most, unit).unit } : { size: 1, unit };
+  const digits = Math.min(6, Math.max(0, Math.ceil(-Math.log10(distance / scale.size) - 1e-9)));
+  return values.map((v) => {
+    const number = formatOf({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(v === 0 ? 0 : v / scale.size);
+    return scale.size === 1 ? number : `${number}${JOIN}${scale.unit}`;
+  });
 }
 
 /** A value with its unit in one text. */
