@@ -7,7 +7,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createMock, TOKEN } from '../dev/mock/server.mjs';
 
-const BINARY = fileURLToPath(new URL('../../bin/lamppost', import.meta.url));
+/** LAMPPOST_BINARY names another one. */
+const BINARY = process.env.LAMPPOST_BINARY ?? fileURLToPath(new URL('../../bin/lamppost', import.meta.url));
 const READY_MS = 90_000;
 
 function freePort() {

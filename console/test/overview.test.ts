@@ -4,7 +4,7 @@ import { sparkPath } from '../src/chart/Sparkline.tsx';
 import { middleOf, namePoints } from '../src/map/names.ts';
 import { longestFirst } from '../src/overview/Attention.tsx';
 import { byDistrict } from '../src/overview/Districts.tsx';
-import { titleOf } from '../src/words/names.ts';
+import { titleAtSite, titleOf } from '../src/words/names.ts';
 import { combine, grow, prepend, trendOf } from '../src/overview/trends.ts';
 
 const sensor = (id: string, last_seen: string | null): Sensor => ({
@@ -31,6 +31,12 @@ describe('districts', () => {
 });
 
 describe('titles', () => {
+  it('a sensor beside its site does not say it again', () => {
+    expect(titleAtSite({ id: 'waste-1', title: 'Crane Yard 87, waste container', site_title: 'Crane Yard 87' })).toBe('Waste container');
+    expect(titleAtSite({ id: 'waste-1', title: 'Crane Yard', site_title: 'Crane Yard 87' })).toBe('Crane Yard');
+    expect(titleAtSite({ id: 'waste-1', title: '', site_title: '' })).toBe('waste-1');
+  });
+
   it('what has only an id is shown by it', () => {
     expect(titleOf('mill-quarter', 'mill-quarter')).toBe('Mill Quarter');
     expect(titleOf('mill-quarter', '')).toBe('Mill Quarter');

@@ -5,7 +5,7 @@ import { useResource } from '../api/resource.ts';
 import type { List, Sensor, Site } from '../api/types.ts';
 import { CrossIcon, StateMark } from '../parts/Icons.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
-import { STATE_TITLE } from '../words/names.ts';
+import { STATE_TITLE, titleAtSite } from '../words/names.ts';
 import { count } from '../words/numbers.ts';
 import { ago, useNow } from '../words/times.ts';
 
@@ -37,7 +37,7 @@ export function SiteCard({ site, close }: { site: Site; close: () => void }) {
                 <li key={s.id}>
                   <Link to={sensorPath(s.id)}>
                     <StateMark state={s.state} />
-                    <span>{s.title || s.id}</span>
+                    <span>{titleAtSite(s)}</span>
                     <span className="quiet">
                       {STATE_TITLE[s.state]}
                       {s.last_seen !== null && `, ${ago(Date.parse(s.last_seen), now)}`}

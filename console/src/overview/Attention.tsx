@@ -5,7 +5,7 @@ import type { Domain, List, Pipeline, Sensor } from '../api/types.ts';
 import { StateMark } from '../parts/Icons.tsx';
 import { Answer, Empty, Waiting } from '../parts/Says.tsx';
 import { useSettled } from '../parts/useSettled.ts';
-import { DOMAIN_TITLE } from '../words/names.ts';
+import { DOMAIN_TITLE, titleAtSite } from '../words/names.ts';
 import { count, whole } from '../words/numbers.ts';
 import { span, useNow, useTimes } from '../words/times.ts';
 
@@ -93,7 +93,7 @@ function SilentRow({ sensor }: { sensor: Sensor }) {
       <Link to={sensorPath(sensor.id)} className="attention-row">
         <StateMark state="silent" />
         <span className="attention-what">
-          <strong>{sensor.title || sensor.id}</strong>
+          <strong>{titleAtSite(sensor)}</strong>
           <span className="quiet">{sensor.site_title || sensor.site}</span>
         </span>
         {seen !== undefined && (

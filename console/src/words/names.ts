@@ -1,5 +1,5 @@
 // Names of states and domains, as they are shown.
-import type { Domain, Figure, SensorState } from '../api/types.ts';
+import type { Domain, Figure, Sensor, SensorState } from '../api/types.ts';
 
 export const DOMAIN_TITLE: Record<Domain, string> = { traffic: 'Traffic', energy: 'Energy', safety: 'Safety' };
 
@@ -10,6 +10,14 @@ export const STATE_TITLE: Record<SensorState, string> = { ok: 'Reporting', silen
 export function titleOf(id: string, title: string | undefined): string {
   if (title !== undefined && title !== '' && title !== id) return title;
   return id.replace(/(^|-)([a-z0-9])/g, (_, dash: string, letter: string) => (dash === '' ? '' : ' ') + letter.toUpperCase());
+}
+
+/** A sensor's title where its site stands beside it: "Crane Yard 87, waste container" is then a waste container. */
+export function titleAtSite(sensor: Pick<Sensor, 'id' | 'title' | 'site_title'>): string {
+  const start = `${sensor.site_title}, `;
+  if (sensor.site_title === '' || !sensor.title.startsWith(start) || sensor.title.length === start.length) return sensor.title || sensor.id;
+  const rest = sensor.title.slice(start.length);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 export const AGG_TITLE: Record<Figure['agg'], string> = { mean: 'mean of', sum: 'sum of', max: 'highest of' };
