@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -32,6 +34,7 @@ type tap struct {
 	pool       *pool
 	maxPayload int
 	seen       func(*Batch)
+	broken     atomic.Pointer[error] // why an acknowledgement could not be written
 
 	batch   *Batch
 	start   int // of the first byte in batch.buffer that is not parsed
@@ -68,6 +71,10 @@ func (t *tap) receive() error {
 	n, err := t.Conn.Read(b.buffer[len(b.buffer):cap(b.buffer)])
 	if err != nil {
 		t.drop()
+		if wrote := t.broken.Load(); wrote != nil {
+			// paho takes no notice of a read that fails because the connection has been closed on this side.
+			return fmt.Errorf("acknowledgement could not be written: %s", strings.ReplaceAll((*wrote).Error(), net.ErrClosed.Error(), "connection closed"))
+		}
 		return err
 	}
 	b.buffer = b.buffer[:len(b.buffer)+n]
@@ -231,6 +238,7 @@ func (t *tap) acknowledge(packets []byte) error {
 		return err
 	}
 	if _, err := t.Write(packets); err != nil {
+		t.broken.Store(&err)
 		_ = t.Close() // a broken packet would follow
 		return err
 	}
