@@ -51,10 +51,18 @@ func newWire(conn net.Conn, flushAfter, writeTimeout time.Duration, puback func(
 	return w
 }
 
-// Read serves paho.
+// Read serves paho. Where a write has failed Read ends with that error: paho takes "use of closed network connection" for
+// its own doing, and would tell nobody that the connection is lost.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.in.Read(p)
 	w.acks.feed(p[:n])
+	if errors.Is(err, net.ErrClosed) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.err != nil {
+			return n, w.err
+		}
+	}
 	return n, err
 }
 
