@@ -33,7 +33,9 @@ func TestNumbersOfEveryForm(t *testing.T) {
 	for _, v := range []any{
 		0, 1, 23, 24, 255, 256, 65535, 65536, int64(math.MaxUint32), int64(math.MaxUint32) + 1, uint64(math.MaxInt64), uint64(math.MaxUint64),
 		-1, -24, -25, -256, -257, int64(math.MinInt64), float32(0.5), 0.1, math.MaxFloat64, math.SmallestNonzeroFloat64, math.Copysign(0, -1),
-		big2to64, new(big.Int).Neg(big2to64), cbor.Tag{Number: 1, Content: 17}, cbor.Tag{Number: 100, Content: cbor.Tag{Number: 1, Content: 1.5}},
+		big2to64, new(big.Int).Neg(big2to64),
+		cbor.Tag{Number: 1, Content: 17},
+		cbor.Tag{Number: 100, Content: cbor.Tag{Number: 1, Content: 1.5}},
 	} {
 		item, err := cbor.Marshal(v)
 		if err != nil {
