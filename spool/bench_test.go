@@ -7,8 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/lamppost-city/lamppost/spool"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lamppost-city/lamppost/spool"
 )
 
 func benchConfig(policy spool.SyncPolicy) spool.Config {

@@ -50,7 +50,7 @@ func appendCursor(dst []byte, p Position) []byte {
 func parseCursor(b []byte) (Position, error) {
 	text, sum, _ := strings.Cut(strings.TrimSuffix(string(b), "\n"), " ")
 	want, err := strconv.ParseUint(sum, 16, 32)
-	if err != nil || uint32(want) != checksum([]byte(text)) {
+	if err != nil || want != uint64(checksum([]byte(text))) {
 		return Position{}, fmt.Errorf("cursor %q: the checksum is wrong", b)
 	}
 	return ParsePosition(text)

@@ -256,7 +256,7 @@ func (f *openFile) WriteAt(b []byte, at int64) (int, error) {
 	defer d.mu.Unlock()
 	alive := !f.mount.dead
 	err := f.mount.check(opWrite, f.path)
-	if err != nil && !errors.Is(err, syscall.ENOSPC) && !(alive && errors.Is(err, errDead)) {
+	if err != nil && !errors.Is(err, syscall.ENOSPC) && (!alive || !errors.Is(err, errDead)) {
 		return 0, err
 	}
 	if err != nil {

@@ -88,7 +88,7 @@ func confirmUnder(t *testing.T, cfg spool.Config, name string, fault func(op, st
 		_, err := s.TryAppend(t.Context(), frameOf(n, 1000))
 		if err == nil {
 			confirmed = append(confirmed, n)
-		} else if !errors.Is(err, failure) || errors.Is(err, spool.ErrDiskFull) != (failure == syscall.ENOSPC) {
+		} else if !errors.Is(err, failure) || errors.Is(err, spool.ErrDiskFull) != errors.Is(failure, syscall.ENOSPC) {
 			t.Fatalf("%s: frame %d: %v", name, n, err)
 		}
 		if n == 5 {

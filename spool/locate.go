@@ -26,7 +26,8 @@ func (s *Spool) resolve(p Position) (*segment, Position) {
 	p.Offset = max(p.Offset, segmentHeaderBytes)
 	for p.Offset >= seg.end {
 		if i++; i == len(s.segs) {
-			return seg, seg.last()
+			p = seg.last()
+			return seg, p
 		}
 		seg = s.segs[i]
 		p = seg.take(p)

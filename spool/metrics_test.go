@@ -5,8 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/lamppost-city/lamppost/spool"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lamppost-city/lamppost/spool"
 )
 
 // gather returns the values by name and labels.

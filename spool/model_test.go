@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lamppost-city/lamppost/spool"
 	"pgregory.net/rapid"
+
+	"github.com/lamppost-city/lamppost/spool"
 )
 
 // model is what a spool should hold: frames are numbered from 0 and carry their number.

@@ -121,7 +121,9 @@ func (s *Spool) loadCursors(names []string) error {
 		}
 	}
 	for _, name := range s.cfg.Readers {
-		places[name] = places[name]
+		if _, known := places[name]; !known {
+			places[name] = Position{}
+		}
 	}
 	for name, p := range places {
 		c := &cursor{name: name, saved: p, exists: exists[name]}

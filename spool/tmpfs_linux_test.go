@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lamppost-city/lamppost/spool"
 	"golang.org/x/sys/unix"
+
+	"github.com/lamppost-city/lamppost/spool"
 )
 
 // mountSmall makes a file system of the given size, or skips.
