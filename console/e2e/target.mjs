@@ -7,8 +7,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createMock, TOKEN } from '../dev/mock/server.mjs';
 
-/** LAMPPOST_BINARY names another one. */
-const BINARY = process.env.LAMPPOST_BINARY ?? fileURLToPath(new URL('../../bin/lamppost', import.meta.url));
+/** E2E_BINARY names another one. */
+const BINARY = process.env.E2E_BINARY ?? fileURLToPath(new URL('../../bin/lamppost', import.meta.url));
 const READY_MS = 90_000;
 
 function freePort() {
@@ -43,7 +43,9 @@ async function startBinary() {
   const data = mkdtempSync(path.join(os.tmpdir(), 'lamppost-e2e-'));
   const [http, mqtt, metrics] = await Promise.all([freePort(), freePort(), freePort()]);
   const args = ['up', '--demo', '120', '--data', data, '--http', `127.0.0.1:${http}`, '--mqtt', `127.0.0.1:${mqtt}`, '--metrics', `127.0.0.1:${metrics}`];
-  const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Its configuration is the flags alone: what this environment sets is for another Lamppost.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LAMPPOST_')));
+  const child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   let ended;
   const keep = (piece) => { said = (said + piece).slice(-4000); };
@@ -73,7 +75,7 @@ export async function findTarget() {
     const file = process.env.LAMPPOST_TOKEN_FILE;
     return { name: url, url: url.replace(/\/$/, ''), token: file ? readFileSync(file, 'utf8').trim() : undefined, stop: async () => {} };
   }
-  if (existsSync(BINARY) && process.env.LAMPPOST_MOCK !== '1') return startBinary();
+  if (existsSync(BINARY) && process.env.E2E_MOCK !== '1') return startBinary();
   const mock = createMock();
   return { name: 'the mock', mock: true, url: await mock.listen(), token: TOKEN, stop: mock.close };
 }

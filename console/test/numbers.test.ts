@@ -40,6 +40,9 @@ describe('numbers', () => {
     expect(ticks([0.1, 0.2], 0.1, '', true)).toEqual([`10${N}%`, `20${N}%`]);
     expect(ticks([0.931, 0.932], 0.001, '', true)).toEqual([`93.1${N}%`, `93.2${N}%`]);
     expect(ticks([40, 45], 5, 'km/h')).toEqual(['40', '45']);
+    expect(ticks([55, 57.5], 2.5, 'dB')).toEqual(['55.0', '57.5']);
+    expect(ticks([0, 0.25], 0.25, 'm')).toEqual(['0.00', '0.25']);
+    expect(ticks([0, 20_000], 20_000, 'W')).toEqual([`0${N}kW`, `20${N}kW`]);
   });
 
   it('a power factor is no percentage', () => {

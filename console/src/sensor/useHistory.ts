@@ -27,21 +27,27 @@ interface Told {
 export function useHistory(sensor: string, quantity: string, range: Range, way: Way): Told & { add: (readings: Reading[]) => void; reload: () => void } {
   const [told, setTold] = useState<Told>({ grown: undefined, fault: undefined });
   const [asked, setAsked] = useState(0);
-  const missed = useRef<Reading[]>([]);
+  // What is shown and grows; and, while an answer is awaited, what came meanwhile.
+  const shown = useRef<Growing>(undefined);
+  const meanwhile = useRef<Reading[]>(undefined);
 
   useEffect(() => {
     const stop = new AbortController();
     const ask = async (): Promise<void> => {
-      missed.current = [];
+      const came: Reading[] = [];
+      meanwhile.current = came;
       try {
         const from = new Date(Date.now() - range.spanMs).toISOString();
         const history = await get<History>(query('history', { sensor, quantity, from, step: stepText(range.stepMs), agg: range.stepMs === 0 ? undefined : way }), stop.signal);
         const growing = new Growing(history.series.filter((s) => s.quantity === quantity), range.stepMs, way, range.spanMs);
-        // What came in while history was on its way.
-        for (const r of missed.current) growing.add(r);
+        for (const r of came) growing.add(r);
+        if (meanwhile.current === came) meanwhile.current = undefined;
+        shown.current = growing;
         setTold({ grown: { growing, truncated: history.truncated, range, version: 0 }, fault: undefined });
       } catch (error) {
-        if (!stop.signal.aborted) setTold((t) => ({ ...t, fault: asFault(error) }));
+        if (stop.signal.aborted) return;
+        if (meanwhile.current === came) meanwhile.current = undefined;
+        setTold((t) => ({ ...t, fault: asFault(error) }));
       }
     };
     void ask();
@@ -53,13 +59,12 @@ export function useHistory(sensor: string, quantity: string, range: Range, way: 
   }, [sensor, quantity, range, way, asked]);
 
   const add = useCallback((readings: Reading[]) => {
-    missed.current.push(...readings);
-    setTold((t) => {
-      if (t.grown === undefined) return t;
-      let changed = false;
-      for (const r of readings) changed = t.grown.growing.add(r) || changed;
-      return changed ? { ...t, grown: { ...t.grown, version: t.grown.version + 1 } } : t;
-    });
+    meanwhile.current?.push(...readings);
+    const growing = shown.current;
+    if (growing === undefined) return;
+    let changed = false;
+    for (const r of readings) changed = growing.add(r) || changed;
+    if (changed) setTold((t) => (t.grown?.growing === growing ? { ...t, grown: { ...t.grown, version: t.grown.version + 1 } } : t));
   }, []);
   const reload = useCallback(() => setAsked((n) => n + 1), []);
   return { ...told, add, reload };

@@ -76,11 +76,14 @@ export function shown(value: number, unit: string, ratio = false): Shown {
   return { number: plain(value), unit };
 }
 
+/** Whole, but for what binary fractions lose. */
+const isWhole = (n: number) => Math.abs(n - Math.round(n)) < 1e-6 && Math.round(n) !== 0;
+
 /** The numbers of an axis: all in one unit, with as many digits as their distance needs. Only a unit that was scaled is named. */
 export function ticks(values: readonly number[], distance: number, unit: string, ratio = false): string[] {
   const most = Math.max(...values.map((v) => Math.abs(v)));
   const scale = ratio ? { size: 0.01, unit: '%' } : SCALED.has(unit) ? { size: PREFIXES.find(([size]) => most >= size)?.[0] ?? 1, unit: shown(most, unit).unit } : { size: 1, unit };
-  const digits = Math.min(6, Math.max(0, Math.ceil(-Math.log10(distance / scale.size) - 1e-9)));
+  const digits = [0, 1, 2, 3, 4, 5].find((d) => isWhole((distance / scale.size) * 10 ** d)) ?? 6;
   return values.map((v) => {
     const number = formatOf({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(v === 0 ? 0 : v / scale.size);
     return scale.size === 1 ? number : `${number}${JOIN}${scale.unit}`;
