@@ -142,7 +142,7 @@ func (r *trial) finish(store func() *influx.Client) {
 		t.Fatal(err)
 	}
 	sent := time.Since(r.began)
-	ledger := r.city.Settled(want.Count(), 3*time.Minute)
+	ledger := r.city.Settled(want.Count(), 2*time.Minute)
 	settled := time.Since(r.began)
 	if len(ledger.Rejected) > 0 {
 		t.Errorf("readings were refused: %v", ledger.Rejected)

@@ -58,7 +58,7 @@ func runScenario(t *testing.T, parts []txtar.File) {
 		args = append(args, "--config", write(t, "lamppost.yml", string(parts[0].Data)))
 		parts = parts[1:]
 	}
-	s := &scenario{t: t, city: endtoend.NewCity(t, lamppost.itself, args...)}
+	s := &scenario{t: t, city: endtoend.NewCity(t, lamppost.built, args...)}
 	s.city.Start()
 	for _, part := range parts {
 		name, argument, _ := strings.Cut(part.Name, " ")

@@ -173,20 +173,23 @@ func (l Ledger) Closes() error {
 	return nil
 }
 
-// Settled waits until the ledger has accepted and written exactly so many readings.
+// Settled waits until the ledger has accepted and written exactly so many readings. Where it does not come to that the test
+// fails with what the audit says, and goes on.
 func (c *City) Settled(accepted int64, within time.Duration) Ledger {
 	c.t.Helper()
 	var l Ledger
-	Eventually(c.t, within, fmt.Sprintf("%d readings are written", accepted), func() error {
+	var err error
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		l = Ledger{}
-		if err := c.Get("/api/v1/ledger", &l); err != nil {
-			return err
+		if err = c.Get("/api/v1/ledger", &l); err == nil && l.Accepted == accepted && l.Waiting == 0 {
+			break
 		}
-		if l.Accepted != accepted || l.Waiting != 0 {
-			return fmt.Errorf("ledger: %+v", l)
-		}
-		return nil
-	})
+	}
+	if err != nil || l.Accepted != accepted || l.Waiting != 0 {
+		r := c.Audit()
+		c.t.Errorf("after %s the ledger should have %d readings accepted and written, and has %+v (%v); the audit:\n%s%s",
+			within, accepted, l, err, tail(r.Stdout), tail(r.Stderr))
+	}
 	if err := l.Closes(); err != nil {
 		c.t.Error(err)
 	}
