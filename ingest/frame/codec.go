@@ -16,6 +16,7 @@ const version = 1
 // Append encodes f behind dst.
 func Append(dst []byte, f *Frame) []byte {
 	dst = append(dst, version)
+	dst = binary.AppendUvarint(dst, f.Serial)
 	dst = binary.AppendVarint(dst, int64(f.Received))
 	dst = binary.AppendUvarint(dst, uint64(len(f.Minutes)))
 	for i := range f.Minutes {
@@ -59,6 +60,11 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, s.Channel)
 		dst = binary.AppendVarint(dst, int64(s.Measured))
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.Value))
+		late := byte(0)
+		if s.Late {
+			late = 1
+		}
+		dst = append(dst, late)
 	}
 	return dst
 }
@@ -104,14 +110,17 @@ func NewParser() *Parser { return &Parser{texts: make(map[string]string)} }
 
 var errCut = errors.New("ends too early")
 
+// ErrVersion is returned for a frame of another version of this program. It is whole: the other program can read it.
+var ErrVersion = errors.New("written by another version of lamppost")
+
 // Parse decodes data into f. f.Lines and the payloads of f.Refused are parts of data, and valid as long as it is.
 func (p *Parser) Parse(data []byte, f *Frame) error {
 	f.Reset()
 	r := reader{rest: data, parser: p}
 	if v := r.byte(); r.err == nil && v != version {
-		return fmt.Errorf("frame of version %d; this program reads version %d", v, version)
+		return fmt.Errorf("%w: frame of version %d, this program reads %d", ErrVersion, v, version)
 	}
-	f.Received = telemetry.UnixMilli(r.varint())
+	f.Serial, f.Received = r.uvarint(), telemetry.UnixMilli(r.varint())
 	for range r.count() {
 		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
 		for _, n := range []*int64{&m.Received, &m.Duplicate, &m.Late, &m.Stamped, &m.Accepted, &m.Reports, &m.Missing} {
@@ -140,7 +149,7 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 	for range r.count() {
 		f.Suspects = append(f.Suspects, Suspect{
 			Line: int(r.uvarint()), Domain: telemetry.Domain(r.byte()), Sensor: telemetry.SensorID(r.text()),
-			Quantity: r.text(), Channel: r.text(), Measured: telemetry.UnixMilli(r.varint()), Value: r.float(),
+			Quantity: r.text(), Channel: r.text(), Measured: telemetry.UnixMilli(r.varint()), Value: r.float(), Late: r.byte() != 0,
 		})
 	}
 	if r.err == nil && len(r.rest) > 0 {

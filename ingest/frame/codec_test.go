@@ -1,6 +1,7 @@
 package frame_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ import (
 
 func example() *frame.Frame {
 	return &frame.Frame{
+		Serial:   1 << 60,
 		Received: 1_740_000_000_000,
 		Minutes: []frame.Minute{
 			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Counts: frame.Counts{
@@ -28,7 +30,7 @@ func example() *frame.Frame {
 		Released: []int64{3, -4},
 		Lines:    []byte("traffic,sensor=loop-1 speed=47 1740000000123\n"),
 		Accepted: []uint16{1, 65535},
-		Suspects: []frame.Suspect{{Line: 0, Domain: telemetry.Traffic, Sensor: "loop-1", Quantity: "speed", Channel: "2", Measured: 1_740_000_000_123, Value: -47.25}},
+		Suspects: []frame.Suspect{{Line: 0, Domain: telemetry.Traffic, Sensor: "loop-1", Quantity: "speed", Channel: "2", Measured: 1_740_000_000_123, Value: -47.25, Late: true}},
 	}
 }
 
@@ -59,6 +61,18 @@ func TestParseRefusesAFrameThatIsCutAnywhere(t *testing.T) {
 	var got frame.Frame
 	if err := parser.Parse(append(whole, 0), &got); err == nil {
 		t.Error("a byte too many was not noticed")
+	}
+}
+
+func TestFrameOfAnotherVersionIsToldFromADamagedOne(t *testing.T) {
+	data := frame.Append(nil, example())
+	data[0]++
+	var got frame.Frame
+	if err := frame.NewParser().Parse(data, &got); !errors.Is(err, frame.ErrVersion) {
+		t.Errorf("another version: %v", err)
+	}
+	if err := frame.NewParser().Parse([]byte{1}, &got); err == nil || errors.Is(err, frame.ErrVersion) {
+		t.Errorf("damage: %v", err)
 	}
 }
 

@@ -12,9 +12,12 @@ import "github.com/lamppost-city/lamppost/telemetry"
 
 // Frame is one batch. Whoever fills it owns it and may Reset and use it again.
 type Frame struct {
+	// Serial tells frames apart: after an error of the disk the same one may lie in the spool twice, one behind the other.
+	// 0 is a frame that was never there.
+	Serial uint64
 	// Received is when the first of its messages arrived.
 	Received telemetry.UnixMilli
-	// Minutes are the ledger's sums, at most one for a sensor and minute.
+	// Minutes are the ledger's sums; a sensor and minute may come more than once.
 	Minutes []Minute
 	// Rejections are sums of refused readings by reason.
 	Rejections []Rejection
@@ -124,11 +127,13 @@ type Suspect struct {
 	Channel  string
 	Measured telemetry.UnixMilli
 	Value    float64
+	// Late tells whether it was counted as late.
+	Late bool
 }
 
 // Reset empties the frame and keeps its memory.
 func (f *Frame) Reset() {
-	f.Received = 0
+	f.Serial, f.Received = 0, 0
 	f.Minutes = f.Minutes[:0]
 	f.Rejections = f.Rejections[:0]
 	f.Sequences = f.Sequences[:0]

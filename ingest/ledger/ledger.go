@@ -271,6 +271,8 @@ type Correction struct {
 	Minute int64
 	// Duplicate of them were in the store already; Refused of them the store would not take.
 	Duplicate, Refused int64
+	// Late of the duplicates were counted as late.
+	Late int64
 }
 
 // Settle adds that the frame which ends at end is in the store, but for the corrections; refused are the lines that the
@@ -293,6 +295,7 @@ func (l *Ledger) Settle(ctx context.Context, f *frame.Frame, corrections []Corre
 			t.Written -= c.Duplicate + c.Refused
 			t.Accepted -= c.Duplicate + c.Refused
 			t.Duplicate += c.Duplicate
+			t.Late -= c.Late
 			if c.Refused != 0 {
 				t.reject(telemetry.ReasonStore, c.Refused)
 			}

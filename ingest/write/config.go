@@ -25,7 +25,7 @@ type Config struct {
 // DefaultConfig suits an InfluxDB on this machine or near it.
 func DefaultConfig() Config {
 	return Config{
-		InFlight: 2, MaxBodyBytes: 4 << 20, MaxLines: 10_000,
+		InFlight: 3, MaxBodyBytes: 4 << 20, MaxLines: 10_000,
 		MinBackoff: 100 * time.Millisecond, MaxBackoff: 15 * time.Second, MaxRetryAfter: 10 * time.Minute,
 		DrainTimeout: 2 * time.Second,
 	}

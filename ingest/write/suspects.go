@@ -20,6 +20,7 @@ func (w *Writer) judge(ctx context.Context, j *job) bool {
 	for pause := w.cfg.MinBackoff; ; pause = min(2*pause, w.cfg.MaxBackoff) {
 		verdicts, err := w.verdict(ctx, p)
 		if err == nil {
+			w.recovered() // there may be nothing left to write that would tell
 			p.verdicts = verdicts
 			return true
 		}
@@ -122,31 +123,48 @@ func (w *Writer) mark(ctx context.Context, suspects []frame.Suspect, group []int
 	return nil
 }
 
-// leaveOutKnown takes those lines out of the body of which the store has every reading. Written once more they would
-// overwrite themselves, but become second points where the sensor's site has changed since.
+// leaveOutKnown takes out of the body what the store has already: written once more it would overwrite itself, but
+// become a second point where the sensor's site has changed since.
 func (j *job) leaveOutKnown() {
 	p := &j.parts[0]
-	left := make(map[int]int) // readings of a line that the store does not have as they are
+	has := make(map[int][]string) // quantities of a line that the store has as they are
 	for i, verdict := range p.verdicts {
-		line := p.frame.Suspects[i].Line
-		if _, ok := left[line]; !ok {
-			left[line] = int(p.frame.Accepted[line])
-		}
-		if verdict == known {
-			left[line]--
+		if s := &p.frame.Suspects[i]; verdict == known {
+			has[s.Line] = append(has[s.Line], s.Quantity)
 		}
 	}
 	j.kept = make([]int, 0, j.lines)
 	kept, rest := j.body[:0], j.body
 	for line := range j.lines {
 		length := bytes.IndexByte(rest, '\n') + 1
-		if n, ok := left[line]; !ok || n > 0 {
-			kept = append(kept, rest[:length]...)
+		text := rest[:length]
+		rest = rest[length:]
+		if names := has[line]; len(names) > 0 {
+			text = without(text, names)
+		}
+		if len(text) > 0 {
+			kept = append(kept, text...) // never longer than what has been read
 			j.kept = append(j.kept, line)
 		}
-		rest = rest[length:]
 	}
 	j.body = kept
+}
+
+// without takes fields out of a line; nothing is left if it has no others.
+func without(line []byte, names []string) []byte {
+	head, rest, _ := bytes.Cut(line, []byte(" "))
+	at := bytes.LastIndexByte(rest, ' ')
+	var left [][]byte
+	for field := range bytes.SplitSeq(rest[:at], []byte(",")) {
+		name, _, _ := bytes.Cut(field, []byte("="))
+		if !slices.Contains(names, string(name)) {
+			left = append(left, field)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return slices.Concat(head, []byte(" "), bytes.Join(left, []byte(",")), rest[at:])
 }
 
 // corrections sums up what writing a frame showed: suspects that the store had, and lines that it refused.
@@ -159,7 +177,11 @@ func (j *job) corrections(p *part) ([]ledger.Correction, []frame.Refused) {
 		}
 		s := &p.frame.Suspects[i]
 		duplicates[s.Line]++
-		all = append(all, ledger.Correction{Sensor: s.Sensor, Minute: ledger.MinuteOf(s.Measured), Duplicate: 1})
+		known := ledger.Correction{Sensor: s.Sensor, Minute: ledger.MinuteOf(s.Measured), Duplicate: 1}
+		if s.Late {
+			known.Late = 1
+		}
+		all = append(all, known)
 	}
 	var refused []frame.Refused
 	for _, bad := range j.bad {

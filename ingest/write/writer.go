@@ -1,7 +1,9 @@
 package write
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -44,6 +46,8 @@ type Writer struct {
 	delays  delays
 
 	after   spool.Position // frames up to here are settled since before this process
+	read    spool.Position // end of the newest frame that was gathered
+	serial  uint64         // of that frame
 	settled atomic.Pointer[spool.Position]
 
 	free  chan *job // as many as may be in flight
@@ -84,7 +88,7 @@ type badLine struct {
 func New(cfg Config, deps Deps) *Writer {
 	w := &Writer{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: newMetrics(deps.Metrics),
-		free: make(chan *job, cfg.InFlight+1), order: make(chan *job, cfg.InFlight+1),
+		free: make(chan *job, cfg.InFlight), order: make(chan *job, cfg.InFlight),
 	}
 	for range cap(w.free) {
 		w.free <- new(job)
@@ -94,7 +98,7 @@ func New(cfg Config, deps Deps) *Writer {
 
 // Start sets where the ledger was told last that frames are in the store.
 func (w *Writer) Start(settled spool.Position) error {
-	w.after = settled
+	w.after, w.read = settled, settled
 	w.settled.Store(&settled)
 	if err := w.deps.Reader.Seek(settled); err != nil {
 		return fmt.Errorf("find the first frame to write: %w", err)
@@ -122,6 +126,7 @@ func (w *Writer) Settled() spool.Position {
 func (w *Writer) Run(ctx context.Context) {
 	var posts, settling sync.WaitGroup
 	settling.Go(func() { w.settle(ctx) })
+	settling.Go(func() { w.commit(ctx) })
 	defer settling.Wait()
 	defer close(w.order)
 	defer posts.Wait()
@@ -207,17 +212,48 @@ func (w *Writer) gather(ctx context.Context, parser *frame.Parser, j *job, ahead
 			continue
 		}
 		next := &pendingFrame{end: end}
-		if err := parser.Parse(data, &next.frame); err != nil {
-			w.log.Error("frame in the spool cannot be read and is passed over", "position", end, "error", err)
-			next.frame.Reset()
+		if err := w.parse(parser, data, next); err != nil {
+			if j.n > 0 {
+				return nil, nil
+			}
+			return nil, err
 		}
-		if j.n > 0 && (len(next.frame.Suspects) > 0 || int64(len(j.body)+len(next.frame.Lines)) > w.cfg.MaxBodyBytes || j.lines+len(next.frame.Accepted) > w.cfg.MaxLines) {
-			next.frame.Lines = append([]byte(nil), next.frame.Lines...) // the reader's memory is used again
+		if j.n > 0 && !w.fits(j, &next.frame) {
+			next.frame.Lines = bytes.Clone(next.frame.Lines) // the reader's memory is used again
 			next.frame.Refused, next.frame.Released = nil, nil
 			return next, nil
 		}
 		j.add(&next.frame, end)
 	}
+}
+
+// parse reads a frame. After an error the reader stands before it again.
+func (w *Writer) parse(parser *frame.Parser, data []byte, next *pendingFrame) error {
+	f := &next.frame
+	err := parser.Parse(data, f)
+	if errors.Is(err, frame.ErrVersion) {
+		return errors.Join(fmt.Errorf("frame that ends at %s: %w; let that version empty the spool", next.end, err), w.deps.Reader.Seek(w.read))
+	}
+	if err != nil {
+		w.log.Error("frame in the spool cannot be read and is passed over", "position", next.end.String(), "error", err)
+		f.Reset()
+	}
+	if f.Serial != 0 && f.Serial == w.serial {
+		f.Reset() // written twice, after an error of the disk
+	} else {
+		w.serial = f.Serial
+	}
+	w.read = next.end
+	return nil
+}
+
+// maxParts bounds a job of frames that have few lines, or none.
+const maxParts = 1000
+
+// fits tells whether a frame may join the job. Suspects come first in a job only: what lies before them must be in the
+// store when it is asked.
+func (w *Writer) fits(j *job, f *frame.Frame) bool {
+	return len(f.Suspects) == 0 && j.n < maxParts && int64(len(j.body)+len(f.Lines)) <= w.cfg.MaxBodyBytes && j.lines+len(f.Accepted) <= w.cfg.MaxLines
 }
 
 // add takes a frame into the job; lines are copied, the rest is kept.
@@ -229,7 +265,7 @@ func (j *job) add(f *frame.Frame, end spool.Position) {
 	j.n++
 	j.body = append(j.body, f.Lines...)
 	p.frame, p.end, p.first, p.verdicts = *f, end, j.lines, nil
-	p.frame.Lines, p.frame.Refused, p.frame.Released = nil, nil, nil
+	p.frame.Lines, p.frame.Refused, p.frame.Released, p.frame.Rejections, p.frame.Sequences = nil, nil, nil, nil, nil
 	j.lines += len(f.Accepted)
 }
 
@@ -243,7 +279,7 @@ func (w *Writer) Drain(end spool.Position, timeout time.Duration) {
 
 // waitForOthers waits until every job but the caller's is settled.
 func (w *Writer) waitForOthers(ctx context.Context) bool {
-	for held := 0; held < cap(w.free)-1; held++ {
+	for range cap(w.free) - 1 {
 		select {
 		case other := <-w.free:
 			defer func() { w.free <- other }()
@@ -254,10 +290,8 @@ func (w *Writer) waitForOthers(ctx context.Context) bool {
 	return true
 }
 
-// settle tells the ledger of written jobs in the spool's order, and gives the spool leave to forget what the ledger
-// has on disk.
+// settle tells the ledger of written jobs, in the spool's order.
 func (w *Writer) settle(ctx context.Context) {
-	var committed spool.Position
 	for j := range w.order {
 		select {
 		case <-j.done:
@@ -273,19 +307,39 @@ func (w *Writer) settle(ctx context.Context) {
 			if err := w.deps.Ledger.Settle(ctx, &p.frame, corrections, refused, p.end); err != nil {
 				return
 			}
-			w.settled.Store(&p.end)
+			end := p.end // p is used again
+			w.settled.Store(&end)
 			if p.frame.Received > 0 {
 				w.delays.add(time.Since(p.frame.Received.Time()))
 			}
 		}
 		w.metrics.lines.Add(float64(j.lines))
 		w.free <- j
-		if durable := w.deps.Ledger.Durable(); committed.Before(durable) {
-			if err := w.deps.Reader.Commit(durable); err != nil {
-				w.log.Error("spool's cursor cannot be moved; its space is not freed", "error", err)
-				continue
-			}
-			committed = durable
+	}
+}
+
+// commitPause is how often the spool is told what it may forget.
+const commitPause = 500 * time.Millisecond
+
+// commit gives the spool leave to forget what the ledger has on disk.
+func (w *Writer) commit(ctx context.Context) {
+	ticker := time.NewTicker(commitPause)
+	defer ticker.Stop()
+	var committed spool.Position
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
+		durable := w.deps.Ledger.Durable()
+		if !committed.Before(durable) {
+			continue
+		}
+		if err := w.deps.Reader.Commit(durable); err != nil {
+			w.log.Error("spool's cursor cannot be moved; its space is not freed", "error", err)
+			continue
+		}
+		committed = durable
 	}
 }

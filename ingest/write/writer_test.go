@@ -1,0 +1,601 @@
+package write_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/ingest/write"
+	"github.com/lamppost-city/lamppost/spool"
+	"github.com/lamppost-city/lamppost/store"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+func TestFramesThatWaitGoTogetherInTheirOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var want []string
+		for i := range 30 {
+			r.put(readings("loop-1", 10*i, 10*i+10))
+			for n := 10 * i; n < 10*i+10; n++ {
+				want = append(want, lineOf("loop-1", n, float64(n)))
+			}
+		}
+		cfg := config()
+		cfg.MaxLines, cfg.InFlight = 95, 1
+		r.run(cfg)
+		r.settled()
+		var got []string
+		for _, p := range r.store.all() {
+			if len(p.lines) > 95 {
+				t.Errorf("%d lines in one post", len(p.lines))
+			}
+			got = append(got, p.lines...)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if n := len(r.store.all()); n != 4 {
+			t.Errorf("%d posts, want 4", n)
+		}
+	})
+}
+
+func TestPausesBeforeThePostIsTriedAgain(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name    string
+		answers []error
+		// least and most are the pauses between the posts.
+		least, most []time.Duration
+		unwell      string
+	}{
+		{
+			"no answer: doubled up to the longest, with jitter",
+			[]error{errors.New("connection refused"), kind(store.Retry), kind(store.Retry), kind(store.Retry), kind(store.Retry)},
+			[]time.Duration{s / 2, s, 2 * s, 4 * s, 4 * s},
+			[]time.Duration{s, 2 * s, 4 * s, 8 * s, 8 * s},
+			"store cannot answer now",
+		},
+		{
+			"429 with Retry-After",
+			[]error{&store.Error{Kind: store.Retry, Status: 429, RetryAfter: 20 * s}},
+			[]time.Duration{20 * s},
+			[]time.Duration{20 * s},
+			"429",
+		},
+		{
+			"Retry-After shorter than the pause",
+			[]error{&store.Error{Kind: store.Retry, Status: 503, RetryAfter: time.Millisecond}},
+			[]time.Duration{s / 2},
+			[]time.Duration{s},
+			"503",
+		},
+		{
+			"Retry-After of a day",
+			[]error{&store.Error{Kind: store.Retry, Status: 429, RetryAfter: 24 * time.Hour}},
+			[]time.Duration{time.Minute},
+			[]time.Duration{time.Minute},
+			"429",
+		},
+		{
+			"401, 403, 404: seldom",
+			[]error{&store.Error{Kind: store.Denied, Status: 401}, &store.Error{Kind: store.Denied, Status: 404}},
+			[]time.Duration{8 * s, 8 * s},
+			[]time.Duration{8 * s, 8 * s},
+			"denied",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				var unwell error
+				r.store.answer = func(n int, _ []string) error {
+					if n < len(c.answers) {
+						return c.answers[n]
+					}
+					unwell = r.writer.Health()
+					return nil
+				}
+				r.put(readings("loop-1", 0, 3))
+				r.run(config())
+				got := r.settled()
+				posts := r.store.all()
+				if len(posts) != len(c.answers)+1 {
+					t.Fatalf("%d posts", len(posts))
+				}
+				for i := range c.least {
+					if pause := posts[i+1].at.Sub(posts[i].at); pause < c.least[i] || pause > c.most[i] {
+						t.Errorf("pause %d is %s, want %s to %s", i, pause, c.least[i], c.most[i])
+					}
+					if diff := cmp.Diff(posts[0].lines, posts[i+1].lines); diff != "" {
+						t.Error(diff)
+					}
+				}
+				if unwell == nil || !strings.Contains(unwell.Error(), c.unwell) && !strings.Contains(unwell.Error(), "store") {
+					t.Errorf("health while it was away: %v", unwell)
+				}
+				if err := r.writer.Health(); err != nil {
+					t.Errorf("health afterwards: %v", err)
+				}
+				if got.Written != 3 || got.RejectedSum() != 0 {
+					t.Errorf("ledger: %+v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestLinesThatTheStoreWillNotTakeAreIsolated(t *testing.T) {
+	const frames, each = 4, 8
+	bad := func(numbers ...int) func(lines []string) error {
+		return func(lines []string) error {
+			for _, n := range numbers {
+				if slices.Contains(lines, lineOf("loop-1", n, float64(n))) {
+					return kind(store.Rejected)
+				}
+			}
+			return nil
+		}
+	}
+	everything := make([]int, frames*each)
+	for i := range everything {
+		everything[i] = i
+	}
+	for _, c := range []struct {
+		name   string
+		refuse func(lines []string) error
+		want   []int
+		posts  int
+	}{
+		{"none", bad(), nil, 1},
+		{"the first", bad(0), []int{0}, 11},
+		{"the last", bad(frames*each - 1), []int{frames*each - 1}, 11},
+		{"one in the middle", bad(13), []int{13}, 11},
+		{"several, in several frames", bad(0, 7, 8, 30), []int{0, 7, 8, 30}, 0},
+		{"all", bad(everything...), everything, 2*frames*each - 1},
+		{"more than five lines are too large", func(lines []string) error {
+			if len(lines) > 5 {
+				return kind(store.TooLarge)
+			}
+			return nil
+		}, nil, 7 + 8},
+		{"a single line is too large", func(lines []string) error {
+			if slices.Contains(lines, lineOf("loop-1", 9, 9)) {
+				return kind(store.TooLarge)
+			}
+			return nil
+		}, []int{9}, 11},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				r.store.answer = func(_ int, lines []string) error { return c.refuse(lines) }
+				for i := range frames {
+					r.put(readings("loop-1", each*i, each*(i+1)))
+				}
+				r.run(config())
+				got := r.settled()
+				if n := int64(len(c.want)); got.Rejected[telemetry.ReasonStore] != n || got.RejectedSum() != n || got.Written != frames*each-n {
+					t.Errorf("ledger: %+v", got)
+				}
+				if c.posts > 0 && len(r.store.all()) != c.posts {
+					t.Errorf("%d posts, want %d", len(r.store.all()), c.posts)
+				}
+				r.isQuarantined(c.want)
+				if err := r.writer.Health(); err != nil {
+					t.Errorf("health: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// isQuarantined compares the quarantine with the lines of these seconds.
+func (r *rig) isQuarantined(want []int) {
+	r.t.Helper()
+	if err := r.ledger.Flush(context.Background()); err != nil {
+		r.t.Fatal(err)
+	}
+	messages, _, err := r.ledger.Quarantined(context.Background(), ledger.QuarantineFilter{Limit: 1000})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var lines, expected []string
+	for _, m := range messages {
+		lines = append(lines, strings.TrimSuffix(string(m.Payload), "\n"))
+		f := m.Faults[0]
+		if m.Topic != "" || m.Publisher != "loop-1" || f.Reason != telemetry.ReasonStore || f.Readings != 1 || f.Counted != "loop-1" || !strings.Contains(f.Detail, "made up") {
+			r.t.Errorf("message %+v", m)
+		}
+	}
+	for _, n := range want {
+		expected = append(expected, lineOf("loop-1", n, float64(n)))
+	}
+	slices.Sort(lines)
+	slices.Sort(expected)
+	if diff := cmp.Diff(expected, lines); diff != "" {
+		r.t.Error(diff)
+	}
+}
+
+func TestStoreThatGoesAwayWhileBadLinesAreIsolated(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.store.answer = func(n int, lines []string) error {
+			if n%2 == 1 {
+				return kind(store.Retry)
+			}
+			if slices.Contains(lines, lineOf("loop-1", 5, 5)) {
+				return kind(store.Rejected)
+			}
+			return nil
+		}
+		r.put(readings("loop-1", 0, 16))
+		r.run(config())
+		if got := r.settled(); got.Written != 15 {
+			t.Errorf("ledger: %+v", got)
+		}
+		r.isQuarantined([]int{5})
+	})
+}
+
+func TestPostsInFlightAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.store.answer = func(int, []string) error {
+			time.Sleep(time.Second)
+			return nil
+		}
+		for i := range 20 {
+			r.put(readings("loop-1", i, i+1))
+		}
+		cfg := config()
+		cfg.InFlight, cfg.MaxLines = 4, 1
+		r.run(cfg)
+		r.settled()
+		if r.store.most != 4 {
+			t.Errorf("%d posts at once, want 4", r.store.most)
+		}
+	})
+}
+
+func TestStoreIsAskedOnlyWhenAllBeforeIsInIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		release := make(chan struct{})
+		r.store.answer = func(n int, _ []string) error {
+			if n < 2 {
+				<-release
+			}
+			return nil
+		}
+		cfg := config()
+		cfg.MaxLines = 10
+		r.put(readings("loop-1", 0, 10))
+		r.put(readings("loop-1", 10, 20))
+		r.put(suspected("loop-1", 5, 25))
+		r.put(readings("loop-1", 25, 30))
+		r.run(cfg)
+		synctest.Wait()
+		if r.store.asked != 0 || len(r.store.all()) != 2 {
+			t.Errorf("asked %d times while %d posts are under way", r.store.asked, len(r.store.all()))
+		}
+		close(release)
+		got := r.settled()
+		if got.Accepted != 30 || got.Duplicate != 15 || r.store.asked != 1 {
+			t.Errorf("ledger: %+v; asked %d times", got, r.store.asked)
+		}
+	})
+}
+
+func TestOfSuspectsOnlyWhatIsNewOrOtherIsWritten(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 4))
+		f := suspected("loop-1", 2, 6)
+		f.Lines = []byte(strings.ReplaceAll(string(f.Lines), "speed=3 ", "speed=33 "))
+		f.Suspects[1].Value = 33
+		r.put(f)
+		cfg := config()
+		cfg.InFlight = 1
+		r.run(cfg)
+		got := r.settled()
+		if got.Accepted != 6 || got.Duplicate != 2 {
+			t.Errorf("ledger: %+v", got)
+		}
+		last := r.store.all()[len(r.store.all())-1]
+		want := []string{lineOf("loop-1", 3, 33), lineOf("loop-1", 4, 4), lineOf("loop-1", 5, 5)}
+		if diff := cmp.Diff(want, last.lines); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestSuspectsThatAreAlikeCountOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		f, again := suspected("loop-1", 0, 3), suspected("loop-1", 1, 2)
+		f.Lines, f.Accepted, f.Minutes = append(f.Lines, again.Lines...), append(f.Accepted, 1), append(f.Minutes, again.Minutes...)
+		again.Suspects[0].Line = 3
+		f.Suspects = append(f.Suspects, again.Suspects...)
+		r.put(f)
+		r.run(config())
+		if got := r.settled(); got.Accepted != 3 || got.Duplicate != 1 {
+			t.Errorf("ledger: %+v", got)
+		}
+	})
+}
+
+// Where a line holds known and new fields only the new ones are written: under another site the known would be doubled.
+func TestKnownFieldIsLeftOutOfItsLine(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 1))
+		f := suspected("loop-1", 0, 1)
+		f.Lines = fmt.Appendf(nil, "traffic,sensor=loop-1,site=elsewhere occupancy=0.5,speed=0,intensity=3 %d\n", second(0))
+		f.Accepted[0], f.Minutes[0].Received, f.Minutes[0].Accepted = 3, 3, 3
+		r.put(f)
+		cfg := config()
+		cfg.InFlight = 1
+		r.run(cfg)
+		if got := r.settled(); got.Accepted != 3 || got.Duplicate != 1 {
+			t.Errorf("ledger: %+v", got)
+		}
+		last := r.store.all()[len(r.store.all())-1]
+		want := []string{fmt.Sprintf("traffic,sensor=loop-1,site=elsewhere occupancy=0.5,intensity=3 %d", second(0))}
+		if diff := cmp.Diff(want, last.lines); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestBadLineAmongSuspectsIsTheRightOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 4))
+		r.put(suspected("loop-1", 0, 8))
+		r.store.answer = func(_ int, lines []string) error {
+			if slices.Contains(lines, lineOf("loop-1", 6, 6)) {
+				return kind(store.Rejected)
+			}
+			return nil
+		}
+		r.run(config())
+		if got := r.settled(); got.Accepted != 7 || got.Duplicate != 4 || got.Rejected[telemetry.ReasonStore] != 1 {
+			t.Errorf("ledger: %+v", got)
+		}
+		r.isQuarantined([]int{6})
+	})
+}
+
+func TestDuplicateIsNotLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 2))
+		f := suspected("loop-1", 0, 3)
+		for i := range f.Suspects {
+			f.Suspects[i].Late = true
+			f.Minutes[i].Late = 1
+		}
+		r.put(f)
+		r.run(config())
+		if got := r.settled(); got.Late != 1 {
+			t.Errorf("%d late, but only one is both late and new", got.Late)
+		}
+	})
+}
+
+func TestStoreThatCannotBeAskedIsAskedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.store.lookup = func(n int) error {
+			if n < 3 {
+				return kind(store.Retry)
+			}
+			return nil
+		}
+		r.put(readings("loop-1", 0, 5))
+		r.put(suspected("loop-1", 0, 5)) // all known: nothing is written that would show that the store is back
+		r.run(config())
+		if got := r.settled(); got.Accepted != 5 || got.Duplicate != 5 {
+			t.Errorf("ledger: %+v", got)
+		}
+		if err := r.writer.Health(); err != nil {
+			t.Errorf("health: %v", err)
+		}
+	})
+}
+
+// A process that dies after it has written new suspects, and before the ledger knows, must not find them in the store
+// and take them for duplicates.
+func TestCrashAfterWritingDoesNotMakeNewReadingsDuplicates(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 4))
+		r.put(suspected("loop-1", 2, 8))
+		if err := r.ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stored := make(chan struct{})
+		r.store.answer = func(_ int, lines []string) error {
+			if !slices.Contains(lines, lineOf("loop-1", 7, 7)) {
+				return nil
+			}
+			r.store.mu.Lock()
+			for _, line := range lines {
+				r.store.keep(line)
+			}
+			r.store.mu.Unlock()
+			close(stored)
+			return kind(store.Retry) // the answer is lost
+		}
+		r.run(config())
+		<-stored
+		r.stop()
+		r.store.answer = nil
+		asked := r.store.asked
+		r.run(config())
+		if got := r.settled(); got.Accepted != 8 || got.Duplicate != 2 {
+			t.Errorf("ledger: %+v", got)
+		}
+		if r.store.asked != asked {
+			t.Error("the store was asked once more")
+		}
+	})
+}
+
+func TestSpoolForgetsOnlyWhatTheLedgerHasOnDisk(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 4))
+		r.run(config())
+		r.settled()
+		time.Sleep(time.Minute)
+		if got := r.reader.Committed(); !got.Before(r.end) {
+			t.Errorf("committed %s before a flush", got)
+		}
+		if err := r.ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second) // nothing more comes, and yet
+		if got := r.reader.Committed(); got != r.end {
+			t.Errorf("committed %s, want %s", got, r.end)
+		}
+		if n := r.spool.Stats().Frames; n != 0 {
+			t.Errorf("%d frames are left in the spool", n)
+		}
+	})
+}
+
+func TestDrainEndsWhenAllIsSettledOrTheTimeIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		took := func() time.Duration {
+			began := time.Now()
+			r.writer.Drain(r.end, 5*time.Second)
+			return time.Since(began).Truncate(time.Second)
+		}
+		r.store.answer = func(int, []string) error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}
+		r.put(readings("loop-1", 0, 4))
+		r.run(config())
+		if got := took(); got != 2*time.Second {
+			t.Errorf("a store that takes 2 s: %s", got)
+		}
+		r.store.answer = func(int, []string) error {
+			time.Sleep(time.Minute)
+			return nil
+		}
+		r.put(readings("loop-1", 4, 5))
+		if got := took(); got != 5*time.Second {
+			t.Errorf("a store that takes a minute: %s", got)
+		}
+		r.settled()
+		r.store.answer = func(int, []string) error { return kind(store.Retry) }
+		r.put(readings("loop-1", 5, 6))
+		if got := took(); got != 0 {
+			t.Errorf("a store that is away: %s", got)
+		}
+		r.store.answer = nil
+		r.settled()
+	})
+}
+
+func TestFrameThatLiesInTheSpoolTwiceIsWrittenOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		f := readings("loop-1", 0, 4)
+		f.Serial = 7
+		if _, err := r.spool.Append(t.Context(), frame.Append(nil, f)); err != nil { // its confirmation is lost
+			t.Fatal(err)
+		}
+		r.put(f)
+		r.put(readings("loop-1", 4, 6))
+		r.run(config())
+		if got := r.settled(); got.Written != 6 {
+			t.Errorf("ledger: %+v", got)
+		}
+	})
+}
+
+func TestFrameOfAnotherVersionIsKept(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 4))
+		before := r.end
+		data := frame.Append(nil, readings("loop-1", 4, 6))
+		data[0]++
+		if _, err := r.spool.Append(t.Context(), data); err != nil {
+			t.Fatal(err)
+		}
+		r.run(config())
+		r.settled()
+		time.Sleep(time.Hour)
+		if err := r.writer.Health(); err == nil || !errors.Is(err, frame.ErrVersion) {
+			t.Errorf("health: %v", err)
+		}
+		if got := r.writer.Settled(); got != before {
+			t.Errorf("settled %s, want %s", got, before)
+		}
+	})
+}
+
+func TestMemoryIsBoundedWhileTheStoreIsAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.store.answer, r.store.forgets = func(int, []string) error { return kind(store.Retry) }, true
+		cfg := config()
+		cfg.MaxBodyBytes = 1 << 20
+		r.run(cfg)
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		big, none := readings("loop-1", 0, 2000), &frame.Frame{Rejections: []frame.Rejection{{Sensor: "loop-1", Minute: 1, Reason: telemetry.ReasonRange, N: 1}}}
+		data, empty := frame.Append(nil, big), frame.Append(nil, none)
+		for range 400 {
+			for _, d := range [][]byte{data, empty, empty, empty} {
+				if _, err := r.spool.Append(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		time.Sleep(time.Hour)
+		if after := heap(); after > before+40<<20 {
+			t.Errorf("%d MB more are in use, for %d MB in the spool", (after-before)>>20, r.spool.Stats().Bytes>>20)
+		}
+	})
+}
+
+func TestFramesWithoutLinesDoNotGatherForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		none := &frame.Frame{Rejections: []frame.Rejection{{Sensor: "loop-1", Minute: 1, Reason: telemetry.ReasonRange, N: 1}}}
+		for range 1200 {
+			r.put(none)
+		}
+		r.run(config())
+		if got := r.settled(); got.RejectedSum() != 1200 || len(r.store.all()) != 0 {
+			t.Errorf("%+v, %d posts", got, len(r.store.all()))
+		}
+	})
+}
+
+func TestPositionsBehindTheSpoolAreRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.put(readings("loop-1", 0, 1))
+		w := write.New(config(), write.Deps{Reader: r.reader, Ledger: r.ledger, Store: r.store, Metrics: newRegistry(), Log: discard()})
+		if err := w.Start(spool.Position{Segment: 9, Offset: 9}); !errors.Is(err, spool.ErrBadPosition) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestConfigNamesEveryFault(t *testing.T) {
+	if err := write.DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+	err := write.Config{MaxRetryAfter: -1, DrainTimeout: -1}.Validate()
+	for _, key := range []string{"in_flight: ", "max_body_bytes: ", "max_lines: ", "max_backoff: ", "max_retry_after: ", "drain_timeout: "} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%q is not named in: %v", key, err)
+		}
+	}
+}
