@@ -45,7 +45,7 @@ func FreeAddr(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(17_000))
-		if l, err := net.Listen("tcp", addr); err == nil {
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr); err == nil {
 			_ = l.Close()
 			return addr
 		}
@@ -263,7 +263,7 @@ func (c *City) Change(statement string) {
 		c.t.Fatal(err)
 	}
 	form := url.Values{"db": {"lamppost"}, "q": {statement}}
-	request, err := http.NewRequest(http.MethodPost, "http://"+c.storeAddr()+"/query", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "http://"+c.storeAddr()+"/query", strings.NewReader(form.Encode()))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,7 +23,7 @@ type Program struct {
 // Build builds the program of the package in the current folder into dir, as `make build` does.
 func Build(dir string) (Program, error) {
 	path := filepath.Join(dir, "lamppost")
-	out, err := exec.Command("go", "build", "-trimpath", "-o", path, ".").CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return Program{}, fmt.Errorf("build the program: %w\n%s", err, out)
 	}
@@ -83,7 +84,7 @@ type Result struct {
 // Start starts the program. What it says is shown if the test fails.
 func (p Program) Start(t testing.TB, args ...string) *Process {
 	t.Helper()
-	run := &Process{t: t, what: "lamppost " + strings.Join(args, " "), cmd: exec.Command(p.Path, args...), ended: make(chan struct{})}
+	run := &Process{t: t, what: "lamppost " + strings.Join(args, " "), cmd: exec.CommandContext(context.Background(), p.Path, args...), ended: make(chan struct{})}
 	run.cmd.Env, run.cmd.Stdout, run.cmd.Stderr = p.environ(), &run.out, &run.errs
 	if err := run.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", run.what, err)

@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,7 +21,9 @@ const patience = 15 * time.Second
 
 // Dial opens a session with a broker.
 func Dial(addr, client string) (*Publisher, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
