@@ -13,20 +13,39 @@ const MOCK_IMAGES = path.join(os.tmpdir(), 'lamppost-images');
 const FIRST_PAINT_MS = 300;
 const USABLE_MS = 1000;
 
-/** A sensor that reports, so that there is something to see; the one with the most quantities. */
+/** A sensor that reports every few seconds, so that there is something to see; the one with the most quantities. */
 async function talkative(target) {
-  return until('a sensor that reports', async () => {
+  return until('a sensor that reports at least every 15 s', async () => {
     const response = await fetch(`${target.url}/api/v1/sensors?state=ok&limit=500`, { headers: target.token ? { Authorization: `Bearer ${target.token}` } : {} });
     const { items } = await response.json();
-    return items.filter((s) => s.cadence_s > 0 && s.cadence_s <= 15).sort((a, b) => b.quantities.length - a.quantities.length || a.id.localeCompare(b.id))[0] ?? items[0];
-  }, 60_000);
+    const often = items.filter((s) => s.cadence_s > 0 && s.cadence_s <= 15 && Date.parse(s.last_seen) > Date.now() - 60_000);
+    return often.sort((a, b) => b.quantities.length - a.quantities.length || a.id.localeCompare(b.id))[0];
+  }, 90_000);
 }
 
-async function opensQuickly(page, base) {
+/** When the first visit of a browser sees something on a page, in ms. */
+async function firstPaint(fresh) {
+  return until('a first paint', () => fresh.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime));
+}
+
+/** A bare page of one line, on an idle machine, is painted within this. */
+const BARE_MS = 100;
+
+async function opensQuickly(page, base, settings) {
   // The first visit of a browser, warm server: the best of a few, because the machine may be busy with other things.
+  // Where a bare page takes long, the machine is at work on something else, and the limits grow by as much.
   let best = { paint: Infinity, usable: Infinity };
-  for (let i = 0; i < 12 && !(best.paint < FIRST_PAINT_MS && best.usable < USABLE_MS); i++) {
-    const context = await page.context().browser().newContext({ viewport: { width: 1280, height: 800 } });
+  let bare = Infinity;
+  const busy = () => Math.min(4, Math.max(1, bare / BARE_MS));
+  const inTime = () => best.paint < FIRST_PAINT_MS * busy() && best.usable < USABLE_MS * busy();
+  for (let i = 0; i < 6 && !inTime(); i++) {
+    const first = () => page.context().browser().newContext({ viewport: { width: 1280, height: 800 }, ...settings });
+    const other = await first();
+    const empty = await other.newPage();
+    await empty.goto(`${base}/theme.js`);
+    bare = Math.min(bare, await firstPaint(empty));
+    await other.close();
+    const context = await first();
     const fresh = await context.newPage();
     await fresh.addInitScript(() => {
       new MutationObserver((_, watch) => {
@@ -37,13 +56,12 @@ async function opensQuickly(page, base) {
     });
     await fresh.goto(base, { waitUntil: 'commit' });
     const usable = await until('the headline and the figures', () => fresh.evaluate(() => window.usableAt));
-    const paint = await fresh.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity);
+    const paint = await firstPaint(fresh);
     if (usable < best.usable) best = { paint, usable };
     await context.close();
   }
-  console.log(`      first paint ${Math.round(best.paint)} ms, usable ${Math.round(best.usable)} ms`);
-  assert.ok(best.paint < FIRST_PAINT_MS, `first paint after ${Math.round(best.paint)} ms`);
-  assert.ok(best.usable < USABLE_MS, `usable after ${Math.round(best.usable)} ms`);
+  console.log(`      first paint ${Math.round(best.paint)} ms, usable ${Math.round(best.usable)} ms; a bare page ${Math.round(bare)} ms`);
+  assert.ok(inTime(), `painted after ${Math.round(best.paint)} ms, usable after ${Math.round(best.usable)} ms, while a bare page took ${Math.round(bare)} ms`);
 }
 
 async function wallIsAlive(page, base) {
@@ -142,7 +160,7 @@ export const pagesOf = (sensor) => ({ overview: '/', sensors: '/sensors', sensor
 export async function whole(run, target) {
   const sensor = await talkative(target);
   const settings = target.context ?? {};
-  await run.test('the page opens in time', target.url, settings, opensQuickly);
+  await run.test('the page opens in time', target.url, settings, (page, base) => opensQuickly(page, base, settings));
   await run.test('the wall is alive', target.url, settings, wallIsAlive);
   await run.test('the chart of a sensor grows live', target.url, settings, (page, base) => chartGrows(page, base, sensor));
   await run.test('the keyboard reaches everything', target.url, settings, (page, base) => keyboardWalk(page, base, sensor));

@@ -94,6 +94,7 @@ describe('times', () => {
     expect(ago(1000, 1500)).toBe('just now');
     expect(ago(5000, 1500)).toBe('just now');
     expect(ago(1000, 13_000)).toBe('12 s ago');
+    expect(ago(121_000, 1000)).toBe('2 min ahead');
   });
 
   it('a cadence is spelled out', () => {

@@ -163,7 +163,7 @@ function Drawn({ grown, title, quantity, cadenceMs, unit }: { grown: Grown; titl
             zone={times.zone}
             ticks={(v, distance) => ticks(v, distance, unit, isRatio(quantity))}
             from={(now - range.spanMs) / 1000}
-            to={now / 1000}
+            to={Math.max(now / 1000, data[0].at(-1) ?? 0)}
             scheme={scheme}
             sync="sensor"
             label={describe(grows ? `${title}, increase` : title, drawn, range, format)}

@@ -58,8 +58,14 @@ export function span(ms: number): string {
   return `${Math.round(h / 24)} days`;
 }
 
-/** How long ago: just now, 12 s ago, 3 h 20 min ago. */
-export const ago = (ms: number, now: number) => (now - ms < 2000 ? 'just now' : `${span(now - ms)} ago`);
+/** Two clocks may differ by this much without a word about it. */
+const CLOCKS_MS = 30_000;
+
+/** How long ago: just now, 12 s ago, 3 h 20 min ago; 2 min ahead, where the clock of a sensor is wrong. */
+export function ago(ms: number, now: number): string {
+  if (ms - now > CLOCKS_MS) return `${span(ms - now)} ahead`;
+  return now - ms < 2000 ? 'just now' : `${span(now - ms)} ago`;
+}
 
 /** Spelled out for screen readers and sentences: every 10 seconds. */
 export function everySpan(seconds: number): string {
