@@ -9,7 +9,7 @@ any() { for name in "$@"; do command -v "$name" >/dev/null && return; done; retu
 
 missing=()
 any mosquitto || missing+=(mosquitto)
-any chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium fonts-dejavu-core)
+any chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium fonts-liberation)
 any "${CC:-gcc}" gcc clang || missing+=(gcc libc6-dev)
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -1,5 +1,5 @@
-// Package audit compares what the ledger says was written with what the store holds, sensor by sensor and hour by hour,
-// and minute by minute where an hour differs. It is the proof of Lamppost's promises that nothing is lost and nothing
+// Package audit compares what the ledger says was written with what the store holds, sensor by sensor and minute by
+// minute. It is the proof of Lamppost's promises that nothing is lost and nothing
 // counted twice; cmd runs it as `lamppost audit`, and api offers it.
 //
 //	ledger (written, accepted) ──┐
@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -100,22 +101,138 @@ type slot struct {
 	at     int64 // Unix seconds
 }
 
-// attempts is how often an hour that differs is looked at again, with a pause between, before it is reported: ingest
-// may be writing to it.
+// accounts are both sides of a range.
+type accounts map[slot]*account
+
+func (all accounts) at(sensor telemetry.SensorID, at time.Time) *account {
+	k := slot{sensor, at.Unix()}
+	a, ok := all[k]
+	if !ok {
+		a = new(account)
+		all[k] = a
+	}
+	return a
+}
+
+// wrong lists the slots that differ, in the order of time.
+func (all accounts) wrong() []slot {
+	var found []slot
+	for k, a := range all {
+		if a.differs() {
+			found = append(found, k)
+		}
+	}
+	slices.SortFunc(found, func(a, b slot) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.sensor, b.sensor)) })
+	return found
+}
+
+// compare adds one window to the report. Hours give the sums, and say where there is anything to look at; within an hour
+// one reading too many can hide one too few, so every minute that has any is compared.
+func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) error {
+	hours, domains, err := byHour(ctx, l, s, from, to)
+	if err != nil {
+		return err
+	}
+	readings := make(map[int64]int64) // by hour
+	for k, a := range hours {
+		r.Written += a.written
+		r.Waiting += max(a.accepted-a.written, 0)
+		r.Rows += a.stored
+		readings[k.at] += max(a.written, a.stored)
+	}
+	for _, run := range runs(readings, domains) {
+		if err := r.compareMinutes(ctx, l, s, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byHour collects both sides, and which domains the store has something of in an hour. The ledger is asked before the
+// store and after it, so that what comes in between cannot look like a difference: what was written before must be
+// there, and what is there must have been accepted by then.
+func byHour(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) (accounts, map[int64][]telemetry.Domain, error) {
+	all, domains := make(accounts), make(map[int64][]telemetry.Domain)
+	if err := l.EachSensorHour(ctx, from, to, func(h ledger.SensorHour) error {
+		all.at(h.Sensor, h.Hour).written = h.Written
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	for _, domain := range telemetry.Domains() {
+		if err := s.Counts(ctx, domain, from, to, time.Hour, func(c store.Count) error {
+			all.at(c.Sensor, c.Time.Time()).stored += c.Values
+			if at := c.Time.Time().Unix(); !slices.Contains(domains[at], domain) {
+				domains[at] = append(domains[at], domain)
+			}
+			return nil
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	err := l.EachSensorHour(ctx, from, to, func(h ledger.SensorHour) error {
+		all.at(h.Sensor, h.Hour).accepted = h.Accepted
+		return nil
+	})
+	return all, domains, err
+}
+
+// run is a stretch of hours to look at minute by minute, and the domains that the store has there.
+type run struct {
+	from, to time.Time
+	domains  []telemetry.Domain
+}
+
+// Bounds of a run: one query of the store, and what fits into memory.
+const (
+	maxRunHours    = 6
+	maxRunReadings = 500_000
+)
+
+// runs joins hours that follow one another.
+func runs(readings map[int64]int64, domains map[int64][]telemetry.Domain) []run {
+	hours := slices.Sorted(maps.Keys(readings))
+	var all []run
+	sum := int64(0)
+	for _, hour := range hours {
+		at := time.Unix(hour, 0).UTC()
+		here := domains[hour]
+		if len(here) == 0 { // the store has nothing, or had not when it was asked
+			here = telemetry.Domains()
+		}
+		last := len(all) - 1
+		if last < 0 || !all[last].to.Equal(at) || at.Sub(all[last].from) >= maxRunHours*time.Hour || sum+readings[hour] > maxRunReadings {
+			all = append(all, run{from: at})
+			last, sum = last+1, 0
+		}
+		all[last].to = at.Add(time.Hour)
+		sum += readings[hour]
+		for _, domain := range here {
+			if !slices.Contains(all[last].domains, domain) {
+				all[last].domains = append(all[last].domains, domain)
+			}
+		}
+	}
+	return all
+}
+
+// attempts is how often a run that differs is looked at again, with a pause between, before it is reported: ingest may be
+// writing to it.
 const (
 	attempts = 4
 	pause    = 700 * time.Millisecond
 )
 
-// compare adds one window to the report.
-func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) error {
-	var accounts map[slot]*account
+// compareMinutes adds the minutes of a run that differ to the report.
+func (r *Report) compareMinutes(ctx context.Context, l *ledger.Ledger, s Store, stretch run) error {
+	var all accounts
+	var wrong []slot
 	for attempt := range attempts {
 		var err error
-		if accounts, err = hours(ctx, l, s, from, to); err != nil {
+		if all, err = byMinute(ctx, l, s, stretch); err != nil {
 			return err
 		}
-		if attempt == attempts-1 || !anyDiffers(accounts) {
+		if wrong = all.wrong(); len(wrong) == 0 || attempt == attempts-1 {
 			break
 		}
 		select {
@@ -124,124 +241,39 @@ func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, t
 		case <-time.After(pause):
 		}
 	}
-	var wrong []slot
-	for k, a := range accounts {
-		r.Written += a.written
-		r.Waiting += max(a.accepted-a.written, 0)
-		r.Rows += a.stored
-		if a.differs() {
-			wrong = append(wrong, k)
-		}
-	}
-	slices.SortFunc(wrong, func(a, b slot) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.sensor, b.sensor)) })
 	for _, k := range wrong {
 		if len(r.Differences) >= MaxDifferences {
 			r.Truncated = true
 			return nil
 		}
-		if err := r.minutes(ctx, l, s, k); err != nil {
-			return err
-		}
+		a := all[k]
+		r.Differences = append(r.Differences, Difference{
+			Sensor: k.sensor, Minute: time.Unix(k.at, 0).UTC(), Written: a.written, Accepted: a.accepted, Stored: a.stored,
+		})
 	}
 	return nil
 }
 
-func anyDiffers(accounts map[slot]*account) bool {
-	for _, a := range accounts {
-		if a.differs() {
-			return true
-		}
-	}
-	return false
-}
-
-// hours collects both sides. The ledger is asked before the store and after it, so that what comes in between cannot
-// look like a difference: what was written before must be there, and what is there must have been accepted by then.
-func hours(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) (map[slot]*account, error) {
-	accounts := make(map[slot]*account)
-	at := func(sensor telemetry.SensorID, seconds int64) *account {
-		k := slot{sensor, seconds}
-		a, ok := accounts[k]
-		if !ok {
-			a = new(account)
-			accounts[k] = a
-		}
-		return a
-	}
-	if err := l.EachSensorHour(ctx, from, to, func(h ledger.SensorHour) error {
-		at(h.Sensor, h.Hour.Unix()).written = h.Written
+// byMinute collects both sides in the order of byHour.
+func byMinute(ctx context.Context, l *ledger.Ledger, s Store, stretch run) (accounts, error) {
+	all := make(accounts)
+	if err := l.EachSensorMinute(ctx, stretch.from, stretch.to, func(m ledger.SensorMinute) error {
+		all.at(m.Sensor, m.Minute).written = m.Written
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	if err := stored(ctx, s, from, to, time.Hour, func(c store.Count) { at(c.Sensor, int64(c.Time)/1000).stored += c.Values }); err != nil {
-		return nil, err
+	for _, domain := range stretch.domains {
+		if err := s.Counts(ctx, domain, stretch.from, stretch.to, time.Minute, func(c store.Count) error {
+			all.at(c.Sensor, c.Time.Time()).stored += c.Values
+			return nil
+		}); err != nil {
+			return nil, err
+		}
 	}
-	err := l.EachSensorHour(ctx, from, to, func(h ledger.SensorHour) error {
-		at(h.Sensor, h.Hour.Unix()).accepted = h.Accepted
+	err := l.EachSensorMinute(ctx, stretch.from, stretch.to, func(m ledger.SensorMinute) error {
+		all.at(m.Sensor, m.Minute).accepted = m.Accepted
 		return nil
 	})
-	return accounts, err
-}
-
-func stored(ctx context.Context, s Store, from, to time.Time, step time.Duration, visit func(store.Count)) error {
-	for _, domain := range telemetry.Domains() {
-		err := s.Counts(ctx, domain, from, to, step, func(c store.Count) error {
-			visit(c)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// minutes reports which minutes of an hour differ.
-func (r *Report) minutes(ctx context.Context, l *ledger.Ledger, s Store, k slot) error {
-	from := time.Unix(k.at, 0).UTC()
-	to := from.Add(time.Hour)
-	accounts := make(map[int64]*account)
-	at := func(seconds int64) *account {
-		a, ok := accounts[seconds]
-		if !ok {
-			a = new(account)
-			accounts[seconds] = a
-		}
-		return a
-	}
-	before, err := l.Minutes(ctx, k.sensor, from, to)
-	if err != nil {
-		return err
-	}
-	for _, m := range before {
-		at(m.Time.Unix()).written = m.Written
-	}
-	if err := stored(ctx, s, from, to, time.Minute, func(c store.Count) {
-		if c.Sensor == k.sensor {
-			at(int64(c.Time) / 1000).stored += c.Values
-		}
-	}); err != nil {
-		return err
-	}
-	after, err := l.Minutes(ctx, k.sensor, from, to)
-	if err != nil {
-		return err
-	}
-	for _, m := range after {
-		at(m.Time.Unix()).accepted = m.Accepted
-	}
-	seconds := make([]int64, 0, len(accounts))
-	for second := range accounts {
-		seconds = append(seconds, second)
-	}
-	slices.Sort(seconds)
-	for _, second := range seconds {
-		if a := accounts[second]; a.differs() {
-			r.Differences = append(r.Differences, Difference{
-				Sensor: k.sensor, Minute: time.Unix(second, 0).UTC(), Written: a.written, Accepted: a.accepted, Stored: a.stored,
-			})
-		}
-	}
-	return nil
+	return all, err
 }

@@ -192,6 +192,51 @@ func (l *Ledger) EachSensorHour(ctx context.Context, from, to time.Time, visit f
 	return rows.Err()
 }
 
+// SensorMinute is how many readings of a sensor the ledger holds for in a minute of measured time.
+type SensorMinute struct {
+	Sensor            telemetry.SensorID
+	Minute            time.Time
+	Written, Accepted int64
+}
+
+// EachSensorMinute is EachSensorHour by minutes: it visits those of whole hours that have anything accepted or written.
+func (l *Ledger) EachSensorMinute(ctx context.Context, from, to time.Time, visit func(SensorMinute) error) error {
+	if err := l.Flush(ctx); err != nil {
+		return err
+	}
+	const untilNextHour = telemetry.UnixMilli(time.Hour/time.Millisecond) - 1
+	first, end := floorHour(MinuteOf(telemetry.MilliOf(from))), floorHour(MinuteOf(telemetry.MilliOf(to)+untilNextHour))
+	rows, err := l.reading.QueryContext(ctx, `SELECT sensor, hour, minutes FROM hours
+		WHERE hour >= ? AND hour < ? AND sensor NOT IN ('', '*') ORDER BY sensor, hour`, first, end)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var s SensorMinute
+		var number int64
+		var blob []byte
+		if err := rows.Scan(&s.Sensor, &number, &blob); err != nil {
+			return err
+		}
+		minutes, err := decodeHour(blob)
+		if err != nil {
+			return fmt.Errorf("ledger of %q, hour %d: %w", s.Sensor, number, err)
+		}
+		for i := range byte(60) {
+			t, ok := minutes[i]
+			if !ok || t.Written == 0 && t.Accepted == 0 {
+				continue
+			}
+			s.Minute, s.Written, s.Accepted = time.Unix(60*(60*number+int64(i)), 0).UTC(), t.Written, t.Accepted
+			if err := visit(s); err != nil {
+				return err
+			}
+		}
+	}
+	return rows.Err()
+}
+
 // FirstHour is the oldest hour in which the sensor has anything to account for.
 func (l *Ledger) FirstHour(ctx context.Context, sensor telemetry.SensorID) (at time.Time, ok bool, err error) {
 	var number sql.NullInt64
