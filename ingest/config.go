@@ -75,7 +75,18 @@ func (c Config) Validate() error {
 	if c.MaxReadingsPerMessage < 1 || c.MaxReadingsPerMessage > 60_000 {
 		fault("max_readings_per_message", "must be 1 to 60000, is %d", c.MaxReadingsPerMessage)
 	}
-	all = append(all, faults.Prefix("broker", c.Broker.Validate()), faults.Prefix("spool", c.Spool.Validate()),
+	if c.Spool.WhenFull != spool.FullBlock {
+		fault("spool.when_full", "must be %s: what has been acknowledged may not be dropped", spool.FullBlock)
+	}
+	all = append(all, faults.Prefix("broker", c.Broker.Validate()), faults.Prefix("spool", c.spool().Validate()),
 		faults.Prefix("ledger", c.Ledger.Validate()), faults.Prefix("writer", c.Writer.Validate()))
 	return errors.Join(all...)
+}
+
+// spool returns the spool's configuration with room for the largest frame that can come about.
+func (c Config) spool() spool.Config {
+	s := c.Spool
+	s.Readers = []string{readerName}
+	s.MaxFrameBytes = max(s.MaxFrameBytes, maxFrameBytes+c.Broker.MaxPayloadBytes+frameOverhead)
+	return s
 }

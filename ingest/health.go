@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lamppost-city/lamppost/spool"
 )
@@ -18,7 +19,13 @@ func (l *Line) Health() error {
 	if err := l.trouble.Load(); err != nil {
 		all = append(all, *err)
 	}
-	if l.spool.Stats().Full {
+	if now := time.Now(); now.Before(l.cfg.OldestTime) {
+		all = append(all, fmt.Errorf("this computer's clock says %s, before oldest_time: set it; readings without a time are refused, and others seem to come from the future",
+			now.UTC().Format(time.RFC3339)))
+	}
+	if stats := l.spool.Stats(); stats.DiskFull {
+		all = append(all, errors.New("disk is full: nothing is acknowledged until there is room for the spool"))
+	} else if stats.Full {
 		all = append(all, errors.New("spool is full: nothing is acknowledged until the store takes readings"))
 	}
 	if err := l.ledger.Health(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/lamppost-city/lamppost/ingest/frame"
@@ -26,12 +25,16 @@ type judge struct {
 	newest     map[telemetry.SensorID]telemetry.UnixMilli
 	sequences  map[telemetry.SensorID]uint64
 
-	// Of the batch at work:
+	// spill ends the frame at work and begins another; nil for never.
+	spill func()
+
+	// Of the frame at work:
 	directory Sensors
+	version   uint64
 	frame     *frame.Frame
 	serial    uint64
 	oldest    telemetry.UnixMilli
-	// refusedBytes are the payloads in frame.Refused.
+	// refusedBytes is the size of frame.Refused.
 	refusedBytes int
 	// accepted collects readings for the live hub if live is true.
 	live     bool
@@ -42,6 +45,8 @@ type judge struct {
 	from    telemetry.Origin
 	faults  []frame.Fault
 	line    openLine
+	// again is true for a message out of quarantine.
+	again bool
 }
 
 // openLine is the line at the end of the frame that further fields can join.
@@ -55,6 +60,12 @@ type openLine struct {
 func newJudge(cfg Config, newest map[telemetry.SensorID]telemetry.UnixMilli, sequences map[telemetry.SensorID]uint64) *judge {
 	limits := telemetry.DefaultLimits()
 	limits.MaxReadings = cfg.MaxReadingsPerMessage
+	if newest == nil {
+		newest = make(map[telemetry.SensorID]telemetry.UnixMilli)
+	}
+	if sequences == nil {
+		sequences = make(map[telemetry.SensorID]uint64)
+	}
 	return &judge{
 		cfg:        cfg,
 		decoder:    wire.NewDecoder(limits),
@@ -69,13 +80,56 @@ func newJudge(cfg Config, newest map[telemetry.SensorID]telemetry.UnixMilli, seq
 // begin starts a frame.
 func (j *judge) begin(f *frame.Frame, directory Sensors, now time.Time, live bool) {
 	f.Reset()
-	j.frame, j.directory = f, directory
+	j.frame = f
+	j.follow(directory)
 	j.serial++
-	j.live, j.accepted, j.refusedBytes = live, nil, 0
+	j.live, j.accepted, j.refusedBytes, j.line = live, nil, 0, openLine{}
 	j.oldest = telemetry.MilliOf(j.cfg.OldestTime)
 	if j.cfg.Retention > 0 {
 		j.oldest = max(j.oldest, telemetry.MilliOf(now.Add(-j.cfg.Retention)))
 	}
+}
+
+// follow takes over what has changed in the registry, and forgets those who are no longer in it.
+func (j *judge) follow(directory Sensors) {
+	j.directory = directory
+	if directory.Version() == j.version {
+		return
+	}
+	j.version = directory.Version()
+	for id, s := range j.sensors {
+		if registered, ok := directory.Sensor(id); !ok {
+			s.forget()
+			j.newest[id] = s.floor // should it come back
+			delete(j.sensors, id)
+		} else if s.registered != registered {
+			s.moved(registered)
+		}
+	}
+	for id := range j.publishers {
+		if _, registered := directory.Sensor(id); !registered && !directory.Publisher(id) {
+			j.sequences[id] = j.publishers[id].last
+			delete(j.publishers, id)
+		}
+	}
+}
+
+// startOver begins the frame anew, to judge its messages once more. What they have left in memory is no longer certain:
+// the store will tell what is new.
+func (j *judge) startOver() {
+	for _, s := range j.sensors {
+		s.forget()
+	}
+	j.frame.Reset()
+	j.serial++
+	j.accepted, j.refusedBytes = nil, 0
+}
+
+// full tells whether the frame is to end here. It counts each part at its largest encoded size.
+func (j *judge) full() bool {
+	f := j.frame
+	return len(f.Lines)+j.refusedBytes+160*len(f.Minutes)+96*len(f.Rejections)+80*len(f.Sequences)+10*len(f.Released)+
+		3*len(f.Accepted)+256*len(f.Suspects) >= maxFrameBytes
 }
 
 // add judges one message.
@@ -84,41 +138,60 @@ func (j *judge) add(d *mqtt.Delivery) {
 	if verdict == topicIgnored {
 		return
 	}
+	j.open(d)
+	switch {
+	case verdict == topicOdd:
+		j.reject(telemetry.ReasonTopic, "", "topic is not "+j.cfg.Broker.TopicRoot+"/<publisher>/readings")
+	case d.SizeBytes > j.cfg.Broker.MaxPayloadBytes:
+		j.from.Publisher = j.intern(id)
+		j.reject(telemetry.ReasonTooLarge, "", fmt.Sprintf("payload has %d bytes, the limit is %d", d.SizeBytes, j.cfg.Broker.MaxPayloadBytes))
+	default:
+		j.from.Publisher = j.intern(id)
+		j.decode(d.Payload)
+	}
+	j.close(d)
+}
+
+// addAgain judges a message out of quarantine. Some of its readings may be in the store, and a line that the store
+// refused is remembered as accepted: for all of them the store tells.
+func (j *judge) addAgain(r *retry) {
+	j.again = true
+	defer func() { j.again = false }()
+	if len(r.delivery.Topic) > 0 {
+		j.add(&r.delivery)
+		return
+	}
+	j.open(&r.delivery)
+	j.from.Publisher = r.publisher
+	j.decodeLine(r.delivery.Payload)
+	j.close(&r.delivery)
+}
+
+// addPoison refuses a message that cannot be judged.
+func (j *judge) addPoison(d *mqtt.Delivery, detail string) {
+	j.again = false
+	j.open(d)
+	j.note(telemetry.ReasonMalformed, "", "", detail) // whose it is had to be asked of what panics
+	j.close(d)
+}
+
+func (j *judge) open(d *mqtt.Delivery) {
 	j.from = telemetry.Origin{Received: d.Received}
 	if j.frame.Received == 0 {
 		j.frame.Received = d.Received
 	}
 	j.faults = j.faults[:0]
 	j.line = openLine{}
-	switch {
-	case verdict == topicOdd:
-		j.reject(telemetry.ReasonTopic, "", 1, "topic is not "+j.cfg.Broker.TopicRoot+"/<publisher>/readings")
-	case d.SizeBytes > j.cfg.Broker.MaxPayloadBytes:
-		j.from.Publisher = j.intern(id)
-		j.reject(telemetry.ReasonTooLarge, "", 1, fmt.Sprintf("payload has %d bytes, the limit is %d", d.SizeBytes, j.cfg.Broker.MaxPayloadBytes))
-	default:
-		j.from.Publisher = j.intern(id)
-		j.decode(d.Payload)
-	}
-	if len(j.faults) > 0 {
-		j.refuse(d)
-	}
 }
 
-// maxRefusedBytes bounds the payloads in one frame that are kept whole; of further ones only the beginning is kept.
-const (
-	maxRefusedBytes = 8 << 20
-	keptBeyond      = 4 << 10
-)
-
-// refuse puts the message into quarantine, with the faults that were found in it.
-func (j *judge) refuse(d *mqtt.Delivery) {
-	payload := d.Payload
-	if j.refusedBytes += len(payload); j.refusedBytes > maxRefusedBytes {
-		payload = payload[:min(len(payload), keptBeyond)]
+// close puts the message into quarantine if faults were found in it.
+func (j *judge) close(d *mqtt.Delivery) {
+	if len(j.faults) == 0 {
+		return
 	}
+	j.refusedBytes += len(d.Topic) + len(d.Payload) + 128 + 512*len(j.faults)
 	j.frame.Refused = append(j.frame.Refused, frame.Refused{
-		Received: d.Received, Minute: ledger.MinuteOf(d.Received), Topic: string(d.Topic), Publisher: j.from.Publisher, Payload: payload, SizeBytes: d.SizeBytes,
+		Received: d.Received, Minute: ledger.MinuteOf(d.Received), Topic: string(d.Topic), Publisher: j.from.Publisher, Payload: d.Payload, SizeBytes: d.SizeBytes,
 		Faults: append([]frame.Fault(nil), j.faults...),
 	})
 }
@@ -126,14 +199,21 @@ func (j *judge) refuse(d *mqtt.Delivery) {
 func (j *judge) decode(payload []byte) {
 	j.message.Reset()
 	j.decoder.Decode(&j.message, payload, j.from)
-	if j.message.HasSeq {
+	if j.message.HasSeq && !j.again {
 		j.number(j.message.Seq)
 	}
 	for i := range j.message.Faults {
 		fault := &j.message.Faults[i]
-		j.reject(fault.Reason, fault.Sensor, 1, fault.Detail)
+		j.reject(fault.Reason, fault.Sensor, fault.Detail)
 	}
+	j.checkAll()
+}
+
+func (j *judge) checkAll() {
 	for i := range j.message.Readings {
+		if j.full() && j.spill != nil {
+			j.spill()
+		}
 		j.check(&j.message.Readings[i])
 	}
 }
@@ -208,29 +288,16 @@ func (j *judge) number(seq uint64) {
 
 // sensor returns what is remembered of a registered sensor, or nil.
 func (j *judge) sensor(id telemetry.SensorID) *sensor {
-	s, ok := j.sensors[id]
-	if ok && s.version == j.directory.Version() {
-		if !s.known {
-			return nil
-		}
+	if s, ok := j.sensors[id]; ok {
 		return s
 	}
 	registered, known := j.directory.Sensor(id)
-	if !ok {
-		if !known {
-			return nil
-		}
-		floor := j.newest[id]
-		s = &sensor{id: id, floor: floor, reports: times{floor: floor}}
-		j.sensors[id] = s
-	}
-	if s.registered != registered {
-		s.moved(registered)
-	}
-	s.version, s.known = j.directory.Version(), known
 	if !known {
 		return nil
 	}
+	floor := j.newest[id]
+	s := &sensor{id: id, registered: registered, floor: floor, reports: times{floor: floor}}
+	j.sensors[id] = s
 	return s
 }
 
@@ -239,24 +306,24 @@ func (j *judge) check(r *telemetry.Reading) {
 	s := j.line.sensor
 	if s == nil || s.id != r.Sensor {
 		if s = j.sensor(r.Sensor); s == nil {
-			j.reject(telemetry.ReasonUnregistered, r.Sensor, 1, "no sensor "+string(r.Sensor)+" is registered")
+			j.reject(telemetry.ReasonUnregistered, r.Sensor, "no sensor "+string(r.Sensor)+" is registered")
 			return
 		}
 		if r.Sensor != j.from.Publisher && s.registered.Publisher != j.from.Publisher {
-			j.reject(telemetry.ReasonNotAllowed, r.Sensor, 1, string(j.from.Publisher)+" is not the publisher of "+string(r.Sensor))
+			j.reject(telemetry.ReasonNotAllowed, r.Sensor, string(j.from.Publisher)+" is not the publisher of "+string(r.Sensor))
 			return
 		}
 	}
 	quantity := r.Quantity.Quantity()
 	switch {
 	case math.IsNaN(r.Value) || math.IsInf(r.Value, 0):
-		j.reject(telemetry.ReasonNotANumber, r.Sensor, 1, quantity.Name+" is not a finite number")
+		j.reject(telemetry.ReasonNotANumber, r.Sensor, quantity.Name+" is not a finite number")
 	case r.Value < quantity.Min || r.Value > quantity.Max:
-		j.reject(telemetry.ReasonRange, r.Sensor, 1, fmt.Sprintf("%s is %g %s; sane are %g to %g", quantity.Name, r.Value, quantity.Unit.Symbol, quantity.Min, quantity.Max))
+		j.reject(telemetry.ReasonRange, r.Sensor, fmt.Sprintf("%s is %g %s; sane are %g to %g", quantity.Name, r.Value, quantity.Unit.Symbol, quantity.Min, quantity.Max))
 	case r.Measured > j.from.Received+telemetry.UnixMilli(j.cfg.FutureTolerance.Milliseconds()):
-		j.reject(telemetry.ReasonFuture, r.Sensor, 1, "measured at "+r.Measured.Time().Format(time.RFC3339)+", later than received")
+		j.reject(telemetry.ReasonFuture, r.Sensor, "measured at "+r.Measured.Time().Format(time.RFC3339)+", later than received")
 	case r.Measured < j.oldest:
-		j.reject(telemetry.ReasonTooOld, r.Sensor, 1, "measured at "+r.Measured.Time().Format(time.RFC3339)+", before "+j.oldest.Time().Format(time.RFC3339))
+		j.reject(telemetry.ReasonTooOld, r.Sensor, "measured at "+r.Measured.Time().Format(time.RFC3339)+", before "+j.oldest.Time().Format(time.RFC3339))
 	default:
 		j.accept(s, r, quantity)
 	}
@@ -266,32 +333,36 @@ func (j *judge) check(r *telemetry.Reading) {
 func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quantity) {
 	series := s.find(r.Quantity, r.Channel, j.cfg.MaxSeriesPerSensor)
 	if series == nil {
-		j.reject(telemetry.ReasonSeries, r.Sensor, 1, fmt.Sprintf("%s has more than %d combinations of quantity and channel", r.Sensor, j.cfg.MaxSeriesPerSensor))
+		j.reject(telemetry.ReasonSeries, r.Sensor, fmt.Sprintf("%s has more than %d combinations of quantity and channel", r.Sensor, j.cfg.MaxSeriesPerSensor))
 		return
 	}
-	new := series.times.see(r.Measured)
+	seen := series.times.see(r.Measured, j.serial)
 	minute := j.minuteOf(s, r.Measured)
 	minute.Received++
-	j.write(s, r, quantity, new == repeated)
-	if new == repeated {
+	j.write(s, r, quantity, seen == repeated)
+	if j.again {
+		seen = unsure
+	}
+	if seen == repeated {
 		minute.Duplicate++
 		return
 	}
 	minute.Accepted++
 	j.frame.Accepted[len(j.frame.Accepted)-1]++
 	minute.Newest = max(minute.Newest, r.Measured)
-	if s.reports.see(r.Measured) == fresh {
+	if s.reports.see(r.Measured, j.serial) == fresh {
 		minute.Reports++
 	}
 	if r.Stamped {
 		minute.Stamped++
 	}
-	if j.from.Received-r.Measured > telemetry.UnixMilli(j.cfg.LateAfter.Milliseconds()) {
+	late := j.from.Received-r.Measured > telemetry.UnixMilli(j.cfg.LateAfter.Milliseconds())
+	if late {
 		minute.Late++
 	}
-	if new == unsure {
+	if seen == unsure {
 		j.frame.Suspects = append(j.frame.Suspects, frame.Suspect{
-			Line: len(j.frame.Accepted) - 1, Domain: quantity.Domain, Sensor: s.id, Quantity: quantity.Name, Channel: r.Channel, Measured: r.Measured, Value: r.Value,
+			Line: len(j.frame.Accepted) - 1, Domain: quantity.Domain, Sensor: s.id, Quantity: quantity.Name, Channel: r.Channel, Measured: r.Measured, Value: r.Value, Late: late,
 		})
 	}
 	if j.live {
@@ -309,76 +380,33 @@ func (j *judge) minuteOf(s *sensor, measured telemetry.UnixMilli) *frame.Minute 
 	return &j.frame.Minutes[s.minute]
 }
 
-// write appends the value as a field to the open line if it belongs there, else as a line of its own. A repeated
-// reading never joins: a line may not hold a field twice.
-func (j *judge) write(s *sensor, r *telemetry.Reading, quantity *telemetry.Quantity, repeated bool) {
-	lines := j.frame.Lines
-	o := &j.line
-	if o.sensor == s && o.domain == quantity.Domain && o.measured == r.Measured && o.channel == r.Channel && !repeated {
-		end := len(lines) - 1 - j.timeLength(r.Measured)
-		lines = append(lines[:end], ',')
-	} else {
-		*o = openLine{sensor: s, domain: quantity.Domain, channel: r.Channel, measured: r.Measured}
-		lines = append(lines, s.head(quantity.Domain, r.Channel)...)
-		j.frame.Accepted = append(j.frame.Accepted, 0)
-	}
-	lines = append(lines, quantity.Name...)
-	lines = append(lines, '=')
-	lines = appendValue(lines, r.Value)
-	lines = append(lines, ' ')
-	lines = strconv.AppendInt(lines, int64(r.Measured), 10)
-	j.frame.Lines = append(lines, '\n')
-}
+// maxFaults is how many faults of one message are told apart by whose readings they are.
+const maxFaults = 64
 
-// timeLength is the length of a line's end: a space and the time.
-func (j *judge) timeLength(at telemetry.UnixMilli) int {
-	var digits [20]byte
-	return 1 + len(strconv.AppendInt(digits[:0], int64(at), 10))
-}
-
-// appendValue writes the shortest decimal that reads back as v. Most values have few decimals, and integers are written
-// several times faster than floats.
-func appendValue(dst []byte, v float64) []byte {
-	const scale = 1000
-	thousandths := math.Round(v * scale)
-	if math.Abs(thousandths) >= 1<<52 || thousandths/scale != v {
-		return strconv.AppendFloat(dst, v, 'g', -1, 64)
-	}
-	n := int64(thousandths)
-	if n < 0 {
-		dst = append(dst, '-')
-		n = -n
-	}
-	dst = strconv.AppendInt(dst, n/scale, 10)
-	if rest := n % scale; rest != 0 {
-		dst = append(dst, '.', byte('0'+rest/100))
-		if rest%100 != 0 {
-			dst = append(dst, byte('0'+rest/10%10))
-		}
-		if rest%10 != 0 {
-			dst = append(dst, byte('0'+rest%10))
-		}
-	}
-	return dst
-}
-
-// reject counts n refused readings and notes the fault of the message.
-func (j *judge) reject(reason telemetry.Reason, owner telemetry.SensorID, n int64, detail string) {
+// reject counts a refused reading and notes the fault of the message.
+func (j *judge) reject(reason telemetry.Reason, owner telemetry.SensorID, detail string) {
 	counted := j.countedFor(owner)
+	if len(j.faults) >= maxFaults {
+		owner, counted = "", j.countedFor("")
+	}
+	j.note(reason, owner, counted, detail)
+}
+
+func (j *judge) note(reason telemetry.Reason, owner, counted telemetry.SensorID, detail string) {
 	minute := ledger.MinuteOf(j.from.Received)
 	last := len(j.frame.Rejections) - 1
 	if last >= 0 && j.frame.Rejections[last] == (frame.Rejection{Sensor: counted, Minute: minute, Reason: reason, N: j.frame.Rejections[last].N}) {
-		j.frame.Rejections[last].N += n
+		j.frame.Rejections[last].N++
 	} else {
-		j.frame.Rejections = append(j.frame.Rejections, frame.Rejection{Sensor: counted, Minute: minute, Reason: reason, N: n})
+		j.frame.Rejections = append(j.frame.Rejections, frame.Rejection{Sensor: counted, Minute: minute, Reason: reason, N: 1})
 	}
 	for i := range j.faults {
 		if f := &j.faults[i]; f.Reason == reason && f.Counted == counted {
-			f.Readings += n
+			f.Readings++
 			return
 		}
 	}
-	j.faults = append(j.faults, frame.Fault{Reason: reason, Counted: counted, Sensor: owner, Detail: detail, Readings: n})
+	j.faults = append(j.faults, frame.Fault{Reason: reason, Counted: counted, Sensor: owner, Detail: detail, Readings: 1})
 }
 
 // countedFor returns whose account a refused reading goes to: the registered sensor's, else the known publisher's, else

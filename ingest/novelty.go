@@ -1,6 +1,10 @@
 package ingest
 
-import "github.com/lamppost-city/lamppost/telemetry"
+import (
+	"slices"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
 
 // novelty says whether a time has been seen before.
 type novelty uint8
@@ -14,44 +18,54 @@ const (
 	unsure
 )
 
-// maxRemembered is how many times a series remembers. It covers what a broker delivers again after a lost connection;
+// maxRemembered is how many times a series remembers from one frame to the next. It covers what a broker delivers again after a lost connection;
 // what is older is asked of the store.
 const maxRemembered = 32
 
-// times remembers the newest measured times of a series: all that were seen and are later than the floor.
+// times remembers the newest measured times of a series: all that were seen and are later than the floor. While a frame
+// is being built it remembers all that came in it: the store can only tell of frames before.
 type times struct {
 	// floor is the time up to which it is not known what was seen.
 	floor telemetry.UnixMilli
 	// seen is in ascending order.
 	seen []telemetry.UnixMilli
+	// frame is the serial number of the frame that seen was last added to.
+	frame uint64
 }
 
-// see notes a time and tells whether it is new.
-func (t *times) see(at telemetry.UnixMilli) novelty {
+// see notes a time that comes in a frame, and tells whether it is new.
+func (t *times) see(at telemetry.UnixMilli, frame uint64) novelty {
+	if t.frame != frame {
+		t.frame = frame
+		t.trim()
+	}
 	if at <= t.floor {
 		return unsure
 	}
-	i := len(t.seen)
-	for i > 0 && t.seen[i-1] >= at {
-		i--
-		if t.seen[i] == at {
-			return repeated
-		}
-	}
-	if len(t.seen) < maxRemembered {
-		t.seen = append(t.seen, 0)
-		copy(t.seen[i+1:], t.seen[i:])
-		t.seen[i] = at
+	if n := len(t.seen); n == 0 || t.seen[n-1] < at {
+		t.seen = append(t.seen, at)
 		return fresh
 	}
-	if i == 0 {
-		t.floor = at
-		return fresh
+	i, found := slices.BinarySearch(t.seen, at)
+	if found {
+		return repeated
 	}
-	t.floor = t.seen[0]
-	copy(t.seen, t.seen[1:i])
-	t.seen[i-1] = at
+	t.seen = slices.Insert(t.seen, i, at)
 	return fresh
+}
+
+// trim forgets all but the newest times.
+func (t *times) trim() {
+	surplus := len(t.seen) - maxRemembered
+	if surplus <= 0 {
+		return
+	}
+	t.floor = t.seen[surplus-1]
+	if cap(t.seen) > 8*maxRemembered {
+		t.seen = append(make([]telemetry.UnixMilli, 0, 2*maxRemembered), t.seen[surplus:]...)
+		return
+	}
+	t.seen = t.seen[:copy(t.seen, t.seen[surplus:])]
 }
 
 // forget makes everything up to the newest time unsure.

@@ -8,10 +8,7 @@ import (
 type sensor struct {
 	id         telemetry.SensorID
 	registered Sensor
-	// version is the state of the registry that registered is from; known is false if the sensor is no longer there.
-	version uint64
-	known   bool
-	// floor is the newest measured time before this process began.
+	// floor is up to where a new series does not know what came: the newest measured time when that was last forgotten.
 	floor   telemetry.UnixMilli
 	series  []series
 	reports times
@@ -33,7 +30,15 @@ type series struct {
 // moved takes a change of the registry over. With other tags a repeated reading would become a second point in the
 // store instead of overwriting the first, so what came before is for the store to judge.
 func (s *sensor) moved(registered Sensor) {
-	s.registered, s.heads = registered, nil
+	if s.registered.Site != registered.Site || s.registered.District != registered.District {
+		s.heads = nil
+		s.forget()
+	}
+	s.registered = registered
+}
+
+// forget leaves everything that came before to the store to judge.
+func (s *sensor) forget() {
 	for i := range s.series {
 		s.series[i].times.forget()
 		s.floor = max(s.floor, s.series[i].times.floor)
