@@ -1,6 +1,6 @@
 // Package audit compares what the ledger says was written with what the store holds, sensor by sensor and minute by
-// minute. It is the proof of Lamppost's promises that nothing is lost and nothing
-// counted twice; cmd runs it as `lamppost audit`, and api offers it.
+// minute. It is the proof of Lamppost's promises that nothing is lost and nothing counted twice; cmd runs it as
+// `lamppost audit`, and api offers it.
 //
 //	ledger (written, accepted) ──┐
 //	                             ├──► Report: clean, or the minutes that differ
@@ -53,8 +53,11 @@ type Difference struct {
 // MaxDifferences bounds a Report.
 const MaxDifferences = 1000
 
-// window is how much is compared at once; it bounds the memory.
-const window = 10 * 24 * time.Hour
+// What is compared at once is the window. It grows and shrinks with the hours of sensors in it, which bounds the memory.
+const (
+	firstWindow, minWindow, maxWindow = 24 * time.Hour, time.Hour, 90 * 24 * time.Hour
+	fewHours, manyHours               = 10_000, 100_000
+)
 
 // Run compares the range from from to to, rounded outwards to whole hours. The zero from is the ledger's oldest hour,
 // the zero to is an hour after now. It can run beside ingest: what is being written is looked at again.
@@ -78,13 +81,21 @@ func Run(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) (*R
 	if !r.From.Before(r.To) {
 		return nil, fmt.Errorf("audit: the range from %s to %s is empty", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
-	for at := r.From; at.Before(r.To); at = at.Add(window) {
+	window := firstWindow
+	for at := r.From; at.Before(r.To); {
 		end := at.Add(window)
 		if end.After(r.To) {
 			end = r.To
 		}
-		if err := r.compare(ctx, l, s, at, end); err != nil {
+		n, err := r.compare(ctx, l, s, at, end)
+		if err != nil {
 			return nil, fmt.Errorf("audit from %s to %s: %w", at.Format(time.RFC3339), end.Format(time.RFC3339), err)
+		}
+		at = end
+		if n < fewHours {
+			window = min(2*window, maxWindow)
+		} else if n > manyHours {
+			window = max((window / 2).Truncate(time.Hour), minWindow)
 		}
 	}
 	return r, nil
@@ -126,12 +137,12 @@ func (all accounts) wrong() []slot {
 	return found
 }
 
-// compare adds one window to the report. Hours give the sums, and say where there is anything to look at; within an hour
+// compare adds one window to the report, and returns how many hours of sensors it had. Hours give the sums, and say where there is anything to look at; within an hour
 // one reading too many can hide one too few, so every minute that has any is compared.
-func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) error {
+func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, to time.Time) (int, error) {
 	hours, domains, err := byHour(ctx, l, s, from, to)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	readings := make(map[int64]int64) // by hour
 	for k, a := range hours {
@@ -142,10 +153,10 @@ func (r *Report) compare(ctx context.Context, l *ledger.Ledger, s Store, from, t
 	}
 	for _, run := range runs(readings, domains) {
 		if err := r.compareMinutes(ctx, l, s, run); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(hours), nil
 }
 
 // byHour collects both sides, and which domains the store has something of in an hour. The ledger is asked before the
@@ -223,8 +234,11 @@ const (
 	pause    = 700 * time.Millisecond
 )
 
-// compareMinutes adds the minutes of a run that differ to the report.
+// compareMinutes adds the minutes of a run that differ, each time they are looked at, to the report.
 func (r *Report) compareMinutes(ctx context.Context, l *ledger.Ledger, s Store, stretch run) error {
+	if r.Truncated {
+		return nil
+	}
 	var all accounts
 	var wrong []slot
 	for attempt := range attempts {
@@ -232,9 +246,15 @@ func (r *Report) compareMinutes(ctx context.Context, l *ledger.Ledger, s Store, 
 		if all, err = byMinute(ctx, l, s, stretch); err != nil {
 			return err
 		}
-		if wrong = all.wrong(); len(wrong) == 0 || attempt == attempts-1 {
+		if attempt == 0 {
+			wrong = all.wrong()
+		} else {
+			wrong = slices.DeleteFunc(wrong, func(k slot) bool { return all[k] == nil || !all[k].differs() })
+		}
+		if len(wrong) == 0 || attempt == attempts-1 {
 			break
 		}
+		stretch.domains = telemetry.Domains() // the store may have more by now than when its hours were counted
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
