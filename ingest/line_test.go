@@ -89,7 +89,7 @@ func (s *said) has(words string) bool {
 	return strings.Contains(s.text.String(), words)
 }
 
-func newCity(t *testing.T) *city {
+func newCity(t *testing.T, change ...func(*broker.Config)) *city {
 	t.Helper()
 	c := &city{t: t, dir: t.TempDir(), directory: registered}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -97,6 +97,9 @@ func newCity(t *testing.T) *city {
 	bcfg := broker.DefaultConfig()
 	bcfg.Listen, bcfg.Dir = "127.0.0.1:0", filepath.Join(c.dir, "broker")
 	bcfg.Subscribers = []broker.Subscriber{{ClientID: "lamppost-ingest", Filters: []string{"city/#"}}}
+	for _, edit := range change {
+		edit(&bcfg)
+	}
 	b, err := broker.New(bcfg, anyone{}, prometheus.NewRegistry(), log)
 	if err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func (l load) line(dst []byte, i int, begin time.Time) []byte {
 // pack is the i-th message of a hundred readings, SenML in CBOR.
 func (l load) pack(i int, begin time.Time) (topic string, payload []byte) {
 	id := l.sensor(i)
-	m := telemetry.Message{Seq: uint64(i), HasSeq: true}
+	m := telemetry.Message{Seq: uint64(i / l.sensors), HasSeq: true}
 	quantity, _ := telemetry.QuantityByName("speed")
 	for k := range packedReadings {
 		m.Readings = append(m.Readings, telemetry.Reading{
