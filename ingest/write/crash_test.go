@@ -40,7 +40,7 @@ func TestCrashAfterWritingDoesNotMakeNewReadingsDuplicates(t *testing.T) {
 		r.run(config())
 		<-stored
 		r.stop()
-		r.store.answer = nil
+		r.store.answering(nil)
 		asked := r.store.asked
 		r.run(config())
 		if got := r.settled(); got.Accepted != 8 || got.Duplicate != 2 {
@@ -81,30 +81,30 @@ func TestDrainEndsWhenAllIsSettledOrTheTimeIsOver(t *testing.T) {
 			r.writer.Drain(r.end, 5*time.Second)
 			return time.Since(began).Truncate(time.Second)
 		}
-		r.store.answer = func(int, []string) error {
+		r.store.answering(func(int, []string) error {
 			time.Sleep(2 * time.Second)
 			return nil
-		}
+		})
 		r.put(readings("loop-1", 0, 4))
 		r.run(config())
 		if got := took(); got != 2*time.Second {
 			t.Errorf("a store that takes 2 s: %s", got)
 		}
-		r.store.answer = func(int, []string) error {
+		r.store.answering(func(int, []string) error {
 			time.Sleep(time.Minute)
 			return nil
-		}
+		})
 		r.put(readings("loop-1", 4, 5))
 		if got := took(); got != 5*time.Second {
 			t.Errorf("a store that takes a minute: %s", got)
 		}
 		r.settled()
-		r.store.answer = func(int, []string) error { return kind(store.Retry) }
+		r.store.answering(func(int, []string) error { return kind(store.Retry) })
 		r.put(readings("loop-1", 5, 6))
 		if got := took(); got != 0 {
 			t.Errorf("a store that is away: %s", got)
 		}
-		r.store.answer = nil
+		r.store.answering(nil)
 		r.settled()
 	})
 }

@@ -51,6 +51,13 @@ type fake struct {
 	forgets bool
 }
 
+// answering changes the answer while the writer may be asking.
+func (f *fake) answering(answer func(n int, lines []string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = answer
+}
+
 func (f *fake) Write(ctx context.Context, body []byte) error {
 	f.mu.Lock()
 	n := len(f.posts)

@@ -37,7 +37,8 @@ type Config struct {
 	QueryTimeout time.Duration `mapstructure:"query_timeout"`
 	// MaxQueries bounds the queries that run at once; more are refused, and can be tried again.
 	MaxQueries int `mapstructure:"max_queries"`
-	// MaxSelectPoints bounds the points that one query may read.
+	// MaxSelectPoints bounds the points that one query may read; 0 does not. The engine's watch over it races with the end
+	// of the query that it watches, so it is off by default; QueryTimeout bounds a query all the same.
 	MaxSelectPoints int `mapstructure:"max_select_points"`
 	// MaxSelectSeries bounds the series that one query may read, counted once for each shard.
 	MaxSelectSeries int `mapstructure:"max_select_series"`
@@ -63,7 +64,6 @@ func DefaultConfig() Config {
 		MaxConnections:     256,
 		QueryTimeout:       time.Minute,
 		MaxQueries:         64,
-		MaxSelectPoints:    200_000_000,
 		MaxSelectSeries:    5_000_000,
 		MaxSelectBuckets:   1_000_000,
 		MaxSeries:          1_000_000,
@@ -111,7 +111,7 @@ func (c Config) Validate() error {
 		{"max_body_bytes", c.MaxBodyBytes, 1 << 20},
 		{"max_connections", int64(c.MaxConnections), 4},
 		{"max_queries", int64(c.MaxQueries), 1},
-		{"max_select_points", int64(c.MaxSelectPoints), 1000},
+		{"max_select_points", int64(c.MaxSelectPoints), 0},
 		{"max_select_series", int64(c.MaxSelectSeries), 1000},
 		{"max_select_buckets", int64(c.MaxSelectBuckets), 1000},
 		{"max_series", int64(c.MaxSeries), 1000},

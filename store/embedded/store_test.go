@@ -334,7 +334,7 @@ func TestDamagedPartIsReported(t *testing.T) {
 }
 
 func TestConfigNamesEveryFault(t *testing.T) {
-	cfg := embedded.Config{Listen: "0.0.0.0:0", Retention: time.Minute, WALSyncDelay: time.Hour}
+	cfg := embedded.Config{Listen: "0.0.0.0:0", Retention: time.Minute, WALSyncDelay: time.Hour, MaxSelectPoints: -1}
 	err := cfg.Validate()
 	for _, key := range []string{
 		"dir", "listen", "retention", "retention_check", "wal_sync_delay", "cache_snapshot_bytes", "cache_cold_after", "min_free_bytes", "max_body_bytes", "max_connections",
