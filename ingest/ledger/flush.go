@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lamppost-city/lamppost/spool"
@@ -153,7 +156,11 @@ func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*Totals) error 
 	defer func() { _ = reject.Close() }()
 
 	var blob []byte
-	for k, added := range byHour(sums...) {
+	rows := byHour(sums...)
+	// In the order of the table, so that neighbours are met in one page.
+	keys := slices.SortedFunc(maps.Keys(rows), func(a, b key) int { return cmp.Or(cmp.Compare(a.sensor, b.sensor), cmp.Compare(a.minute, b.minute)) })
+	for _, k := range keys {
+		added := rows[k]
 		whole, err := readHour(ctx, read, k)
 		if err != nil {
 			return err
