@@ -70,7 +70,9 @@ func TestReplayedRecordingsAreInTheStoreAndNothingElse(t *testing.T) {
 	}
 	city.MustBeClean()
 	city.Stop()
-	city.MustBeClean()
+	if full() {
+		city.MustBeClean() // twenty years of hours take a minute
+	}
 	t.Logf("%d series, %d readings with checksum %016x; the first replay took %s", len(before), before.Count(), before.Checksum(), took.Round(time.Millisecond))
 }
 
