@@ -34,7 +34,8 @@ type Config struct {
 	MaxPlanBytes   int64 `mapstructure:"max_plan_bytes"`
 	// MaxLatest bounds the readings in one answer of /api/v1/latest; beyond, the answer says that it is truncated.
 	MaxLatest int `mapstructure:"max_latest"`
-	// FigureAge is how old a reading may be to count in /api/v1/figures.
+	// FigureAge is how old a reading may be to count in /api/v1/figures where its sensor has no cadence; with one it
+	// counts until the sensor is silent.
 	FigureAge time.Duration `mapstructure:"figure_age"`
 
 	// MaxQueries bounds the store queries (history, audit) that run at once. A further one waits for QueryWait, then it

@@ -124,8 +124,9 @@ type History interface {
 	History(ctx context.Context, q query.HistoryQuery) (query.HistoryResult, error)
 }
 
-// Figures computes figures from readings that are not older than maxAge; query.Figures does.
-type Figures func(now time.Time, maxAge time.Duration) []query.Figure
+// Figures computes figures from readings that are not older than maxAge of their sensor, which is quick, and 0 for a
+// sensor that does not count; query.Figures does.
+type Figures func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure
 
 // Ledger accounts for readings. *ledger.Ledger is one.
 type Ledger interface {

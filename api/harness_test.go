@@ -166,7 +166,7 @@ func start(t testing.TB, change func(*server)) *server {
 		Token: token, Version: "1.2.3", Registry: reg, Latest: s.latest, Ledger: s.ledger, Quarantine: s.ledger,
 		Replay: s.replay, Live: hub{s.hub}, Audit: s.audit, Pipeline: fakePipeline{}, Parts: fakePipeline{},
 		Livez: text("alive"), Readyz: text("ready"), Console: text("console"),
-		History: s.history, Figures: func(time.Time, time.Duration) []query.Figure { return s.figures },
+		History: s.history, Figures: func(time.Time, func(telemetry.SensorID) time.Duration) []query.Figure { return s.figures },
 	}
 	if change != nil {
 		change(s)

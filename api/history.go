@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -227,7 +228,14 @@ type figuresOutput struct {
 }
 
 func (s *Server) getFigures(context.Context, *struct{}) (*figuresOutput, error) {
-	figures := s.deps.Figures(time.Now(), s.cfg.FigureAge)
+	snapshot := s.deps.Registry.Snapshot()
+	figures := s.deps.Figures(time.Now(), func(id telemetry.SensorID) time.Duration {
+		sensor, ok := snapshot.Sensor(id)
+		if !ok {
+			return 0
+		}
+		return cmp.Or(patience(sensor), s.cfg.FigureAge)
+	})
 	list := FigureList{Items: make([]Figure, len(figures))}
 	for i, f := range figures {
 		list.Items[i] = Figure{

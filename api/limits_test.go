@@ -153,7 +153,7 @@ func TestRestOfARefusedBodyIsNoRequest(t *testing.T) {
 
 func TestPanicIsAProblemAndServesOn(t *testing.T) {
 	s := start(t, func(s *server) {
-		s.deps.Figures = func(time.Time, time.Duration) []query.Figure { panic("secret detail") }
+		s.deps.Figures = func(time.Time, func(telemetry.SensorID) time.Duration) []query.Figure { panic("secret detail") }
 	})
 	for range 3 {
 		if a := s.get("/api/v1/figures").problem(http.StatusInternalServerError); strings.Contains(string(a.body), "secret") {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lamppost-city/lamppost/api"
 	"github.com/lamppost-city/lamppost/query"
@@ -124,6 +125,55 @@ func TestFigures(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
+	}
+}
+
+// A sensor counts on the wall for as long as the list of sensors says that it reports.
+func TestFiguresCountSensorsThatAreNotSilent(t *testing.T) {
+	latest := query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry())
+	s := start(t, func(s *server) {
+		s.deps.Latest = latest
+		s.deps.Figures = func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure {
+			return query.Figures(latest, now, maxAge)
+		}
+	})
+	now := time.Now()
+	for _, c := range []struct {
+		sensor  telemetry.SensorID
+		cadence string // as in the CSV; "none" is not registered
+		age     time.Duration
+		counts  bool
+	}{
+		{"hourly", "3600", 2 * time.Hour, true},
+		{"hourly-gone", "3600", 2*time.Hour + time.Minute, false},
+		{"minutely", "60", 2 * time.Minute, true},
+		{"minutely-gone", "60", 3 * time.Minute, false},
+		{"whenever", "0", 14 * time.Minute, true},
+		{"whenever-gone", "0", 16 * time.Minute, false},
+		{"deleted", "none", 0, false},
+	} {
+		t.Run(string(c.sensor), func(t *testing.T) {
+			q := quantity(t, "no2")
+			latest.Add([]telemetry.Reading{{Sensor: c.sensor, Quantity: q, Value: 1, Measured: telemetry.MilliOf(now.Add(-c.age))}})
+			count := func() int {
+				for _, f := range decode[api.FigureList](s.get("/api/v1/figures")).Items {
+					if f.Quantity == "no2" {
+						return f.Sensors
+					}
+				}
+				return -1
+			}
+			before := count()
+			if c.cadence != "none" {
+				s.change("POST", "/api/v1/sensors/import", header+string(c.sensor)+",,,,,,,,"+c.cadence+",no2\n").want(http.StatusOK)
+				if state := decode[api.SensorWithLatest](s.get("/api/v1/sensors/" + string(c.sensor))).State; c.cadence != "0" && (state == "ok") != c.counts {
+					t.Errorf("the sensor is %s", state)
+				}
+			}
+			if got := count() - before; (got == 1) != c.counts {
+				t.Errorf("%d sensors more count, counts should be %v", got, c.counts)
+			}
+		})
 	}
 }
 

@@ -91,11 +91,18 @@ func (s *Server) stateOf(sensor *registry.Sensor, now telemetry.UnixMilli) (stri
 		return stateNever, nil
 	}
 	seen := Time(at)
-	patience := 2*sensor.Cadence + silenceGrace
-	if sensor.Cadence > 0 && now-at > telemetry.UnixMilli(patience.Milliseconds()) {
+	if wait := patience(sensor); wait > 0 && now-at > telemetry.UnixMilli(wait.Milliseconds()) {
 		return stateSilent, &seen
 	}
 	return stateOK, &seen
+}
+
+// patience is how old a sensor's newest reading may be before the sensor counts as silent; 0 where nothing is expected.
+func patience(sensor *registry.Sensor) time.Duration {
+	if sensor.Cadence <= 0 {
+		return 0
+	}
+	return 2*sensor.Cadence + silenceGrace
 }
 
 // show gathers what the API says of a sensor.

@@ -81,7 +81,9 @@ func TestWithTheRealStoreAndLedger(t *testing.T) {
 	latest := query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry())
 	s := start(t, func(s *server) {
 		s.deps.Latest, s.deps.History = latest, query.NewHistory(query.DefaultConfig(), store)
-		s.deps.Figures = func(now time.Time, age time.Duration) []query.Figure { return query.Figures(latest, now, age) }
+		s.deps.Figures = func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure {
+			return query.Figures(latest, now, maxAge)
+		}
 		s.deps.Ledger, s.deps.Quarantine, s.deps.Audit = accounts, accounts, audits{accounts, store}
 	})
 	s.change("POST", "/api/v1/sensors/import", header+"air-1,Air,market,Market Square,old-town,13.4,52.5,,60,no2\n").want(http.StatusOK)

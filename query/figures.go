@@ -59,13 +59,21 @@ func figures() []figure {
 	}
 }
 
-// Figures computes every figure from the newest readings that were measured within maxAge before now, and not later than
-// now by more than that. Of a sensor that reports a quantity both with and without channels only the reading without one
-// counts: it is the sensor's own total.
-func Figures(latest *Latest, now time.Time, maxAge time.Duration) []Figure {
+// maxAhead is how far after now a reading may have been measured to count: more than ingest lets pass by default.
+const maxAhead = 15 * time.Minute
+
+// Figures computes every figure from the newest readings. maxAge says how old those of a sensor may be to count; of a
+// sensor for which it says 0, none does. It must be quick, and not call latest. Of a sensor that reports a quantity both
+// with and without channels only the reading without one counts: it is the sensor's own total.
+func Figures(latest *Latest, now time.Time, maxAge func(telemetry.SensorID) time.Duration) []Figure {
 	sums := newSums(figures())
-	oldest, newest := telemetry.MilliOf(now.Add(-maxAge)), telemetry.MilliOf(now.Add(maxAge))
+	newest := telemetry.MilliOf(now.Add(maxAhead))
 	latest.visit(func(readings []telemetry.Reading) {
+		age := maxAge(readings[0].Sensor)
+		if age <= 0 {
+			return
+		}
+		oldest := telemetry.MilliOf(now.Add(-age))
 		for len(readings) > 0 {
 			// The readings of one quantity are together, the one without a channel first.
 			n := 1

@@ -23,6 +23,11 @@ func state(t *testing.T, sensor, quantity, name string, at telemetry.UnixMilli) 
 	return r
 }
 
+// always lets the readings of every sensor count until they are so old.
+func always(age time.Duration) func(telemetry.SensorID) time.Duration {
+	return func(telemetry.SensorID) time.Duration { return age }
+}
+
 func TestFiguresSumUpTheCity(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	at := telemetry.MilliOf(now)
@@ -65,7 +70,7 @@ func TestFiguresSumUpTheCity(t *testing.T) {
 		"Highest water level": {-1.5, 2, query.Max, telemetry.Safety, at},
 	}
 	seen := 0
-	for _, f := range query.Figures(l, now, 10*time.Minute) {
+	for _, f := range query.Figures(l, now, always(10*time.Minute)) {
 		got := row{f.Value, f.Sensors, f.Agg, f.Domain, f.Time}
 		expected, known := want[f.Title]
 		if !known {
@@ -85,9 +90,33 @@ func TestFiguresSumUpTheCity(t *testing.T) {
 	}
 }
 
+func TestFiguresCountEachSensorForAsLongAsItMayBeQuiet(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	at := telemetry.MilliOf(now)
+	const minute = 60_000
+	l := query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry())
+	l.Add([]telemetry.Reading{
+		reading(t, "hourly", "no2", "", 10, at-90*minute),
+		reading(t, "hourly-gone", "no2", "", 1000, at-130*minute),
+		reading(t, "busy", "no2", "", 20, at-1*minute),
+		reading(t, "busy-gone", "no2", "", 1000, at-3*minute),
+		reading(t, "busy-ahead", "no2", "", 30, at+4*minute), // within what a clock may be wrong by
+		reading(t, "deleted", "no2", "", 1000, at),
+	})
+	ages := map[telemetry.SensorID]time.Duration{
+		"hourly": 2 * time.Hour, "hourly-gone": 2 * time.Hour,
+		"busy": 2 * time.Minute, "busy-gone": 2 * time.Minute, "busy-ahead": 2 * time.Minute,
+	}
+	for _, f := range query.Figures(l, now, func(id telemetry.SensorID) time.Duration { return ages[id] }) {
+		if f.Quantity.Name == "no2" && (f.Sensors != 3 || f.Value != 20) {
+			t.Errorf("%s is %v of %d sensors, want 20 of 3", f.Title, f.Value, f.Sensors)
+		}
+	}
+}
+
 // The table is text: this holds that its quantities and states exist, and that what it does with them makes sense.
 func TestFiguresAreOfTheCatalogue(t *testing.T) {
-	figures := query.Figures(query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry()), time.Now(), time.Minute)
+	figures := query.Figures(query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry()), time.Now(), always(time.Minute))
 	if len(figures) != query.FiguresInTable() {
 		t.Errorf("%d of the table's %d quantities are in the catalogue", len(figures), query.FiguresInTable())
 	}

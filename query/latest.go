@@ -193,7 +193,7 @@ func (l *Latest) Select(f Filter) []telemetry.Reading {
 	return all
 }
 
-// visit shows each the newest readings of every sensor, under a lock: it must be quick, and not call l.
+// visit shows each the newest readings of every sensor, at least one, under a lock: it must be quick, and not call l.
 func (l *Latest) visit(each func([]telemetry.Reading)) {
 	for i := range l.shards {
 		s := &l.shards[i]

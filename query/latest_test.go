@@ -165,7 +165,7 @@ func TestReadersDoNotDisturbTheFeed(t *testing.T) {
 		wg.Go(func() {
 			for range rounds {
 				_ = l.Select(query.Filter{Domain: telemetry.Traffic})
-				_ = query.Figures(l, time.UnixMilli(0), time.Hour)
+				_ = query.Figures(l, time.UnixMilli(0), always(time.Hour))
 			}
 		})
 	}
@@ -211,7 +211,7 @@ func BenchmarkFiguresOf10000Sensors(b *testing.B) {
 	l.Add(city(b, 10_000, 1))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = query.Figures(l, time.UnixMilli(1), time.Hour)
+		_ = query.Figures(l, time.UnixMilli(1), always(time.Hour))
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/lamppost-city/lamppost/simulate"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
+	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 func upCommand() *cobra.Command {
@@ -226,7 +227,7 @@ func (c *town) apiPart() service.Part {
 			s, err := api.New(c.cfg.HTTP, api.Deps{
 				Token: token, Version: service.Version(), Registry: c.registry, Latest: c.latest,
 				History: query.NewHistory(c.cfg.Query, c.client),
-				Figures: func(now time.Time, maxAge time.Duration) []query.Figure { return query.Figures(c.latest, now, maxAge) },
+				Figures: figures(c.latest),
 				Ledger:  ledger, Quarantine: ledger, Replay: replays{c.line}, Live: hub{&c.hub},
 				Audit: audits{ledger, c.client}, Pipeline: pipeline{c.line, c.started}, Parts: parts{c.group},
 				Livez: service.Livez(), Readyz: c.group.Readyz(), Console: console.Handler(), Metrics: c.metrics,
@@ -248,6 +249,13 @@ func (c *town) apiPart() service.Part {
 			}()
 			return s.Run(ctx)
 		},
+	}
+}
+
+// figures shows the latest readings to the API.
+func figures(latest *query.Latest) api.Figures {
+	return func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure {
+		return query.Figures(latest, now, maxAge)
 	}
 }
 
