@@ -21,7 +21,8 @@ const (
 	Stuck Sin = "stuck"
 	// Drift: one sensor in twenty-five reads higher every day, up to a quarter, until it is cleaned after 20 days.
 	Drift Sin = "drift"
-	// Clock: a sensor's clock is three hours fast, 47 minutes slow, or has started again in 1970 or in 2100.
+	// Clock: a sensor's clock is three hours fast, 47 minutes slow, or has started again in 1970 or in 2100. Meters have
+	// only the last, which nobody believes: with the others they would be seen to run backwards.
 	Clock Sin = "clock"
 	// Burst: a sensor has no connection for some minutes, and then sends all at once, with the right times.
 	Burst Sin = "burst"
@@ -56,8 +57,9 @@ func parseSins(list string) (sins, error) {
 
 // fleet decides what goes wrong. Each answer depends on the seed, the sensor and the time only.
 type fleet struct {
-	seed uint64
-	on   sins
+	seed   uint64
+	on     sins
+	meters []bool // by sensor: whether it has a counter
 }
 
 const hourMilli = 3600_000
@@ -117,12 +119,14 @@ func (f *fleet) clock(sensor int, at telemetry.UnixMilli) telemetry.UnixMilli {
 	if !in {
 		return at
 	}
-	switch scatter(f.seed^5<<56, uint64(sensor)) % 4 {
-	case 0:
+	kind := scatter(f.seed^5<<56, uint64(sensor)) % 4
+	switch {
+	case f.meters[sensor]:
+	case kind == 0:
 		return at + 3*hourMilli
-	case 1:
+	case kind == 1:
 		return at - 47*60_000
-	case 2:
+	case kind == 2:
 		return at - begin + 1 // 1970 and what has passed since it started
 	}
 	return at - begin + 4102444800000 // 2100

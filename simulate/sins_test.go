@@ -157,6 +157,41 @@ func checkClock(t *testing.T, c *city.City, messages []uplinktest.Message, _ sim
 	if len(wrong) == 0 || len(wrong) > len(readings)/10 {
 		t.Errorf("%d of %d readings have a wrong time, %d of them far away", len(wrong), len(readings), far)
 	}
+	checkMeters(t, readings)
+}
+
+// checkMeters expects every counter to grow or stay, in order of measured time, as far as ingest would take it in.
+func checkMeters(t *testing.T, readings []telemetry.Reading) {
+	t.Helper()
+	type meter struct {
+		sensor   telemetry.SensorID
+		quantity telemetry.QuantityID
+		channel  string
+	}
+	now, last := telemetry.MilliOf(time.Now()), map[meter]telemetry.Reading{}
+	inOrder := slices.Clone(readings)
+	slices.SortStableFunc(inOrder, func(a, b telemetry.Reading) int { return int(a.Measured - b.Measured) })
+	for _, r := range inOrder {
+		if r.Measured > now || r.Quantity.Quantity().Kind != telemetry.Counter {
+			continue
+		}
+		m := meter{r.Sensor, r.Quantity, r.Channel}
+		if before, ok := last[m]; ok && r.Value < before.Value {
+			t.Errorf("%s: %s goes back from %v at %s to %v at %s", r.Sensor, r.Quantity.Quantity().Name,
+				before.Value, before.Measured.Time(), r.Value, r.Measured.Time())
+		}
+		last[m] = r
+	}
+	if len(last) == 0 {
+		t.Error("no meter has reported")
+	}
+}
+
+func TestMetersNeverGoBackOverARestart(t *testing.T) {
+	_, first, _ := week(t, "all", 60)
+	_, second, _ := week(t, "all", 60)
+	readings, _, _ := decode(t, slices.Concat(first, second))
+	checkMeters(t, readings)
 }
 
 func checkBurst(t *testing.T, c *city.City, messages []uplinktest.Message, _ simulate.Report) {

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/lamppost-city/lamppost/simulate/city"
@@ -32,11 +33,16 @@ type source struct {
 func newSource(cfg Config, c *city.City, pub *uplink.Publisher, log *slog.Logger) *source {
 	on, _ := parseSins(cfg.Sins) // Validate has seen it
 	s := &source{
-		cfg: cfg, city: c, pub: pub, log: log, fleet: fleet{seed: scatter(cfg.Seed, 77), on: on},
+		cfg: cfg, city: c, pub: pub, log: log,
+		fleet:  fleet{seed: scatter(cfg.Seed, 77), on: on, meters: make([]bool, len(c.Sensors()))},
 		topics: make([]string, len(c.Sensors())), sent: make([]uint32, len(c.Sensors())), held: map[int][]uplink.Message{},
 	}
 	for i, sensor := range c.Sensors() {
 		s.topics[i] = cfg.Root + "/" + string(sensor.ID) + "/readings"
+		s.fleet.meters[i] = slices.ContainsFunc(sensor.Quantities, func(name string) bool {
+			q, ok := telemetry.QuantityByName(name)
+			return ok && q.Kind == telemetry.Counter
+		})
 	}
 	return s
 }

@@ -330,6 +330,23 @@ func TestMetersNeverGoBackAndFollowThePower(t *testing.T) {
 	}
 }
 
+// Whoever looks at a meter for five minutes sees that it counts, at whatever hour: also a cabinet whose lamps are off.
+func TestMetersAreSeenToCount(t *testing.T) {
+	c := build(t, 7, 60)
+	for i, s := range c.Sensors() {
+		if !slices.Contains(s.Quantities, "energy_import") {
+			continue
+		}
+		for hour := range 24 {
+			at := milli("2026-06-24 00:00:00") + telemetry.UnixMilli(hour*3600_000)
+			before, after := c.Readings(nil, i, at), c.Readings(nil, i, at+300_000)
+			if a, b := value(before, "energy_import", ""), value(after, "energy_import", ""); !(b > a) {
+				t.Errorf("%s at %d:00 stands at %.3f and five minutes later at %.3f", s.ID, hour, a, b)
+			}
+		}
+	}
+}
+
 // An accident, somewhere in three months: a lane that is slow in the middle of the night, which it is not on other nights.
 func TestAccidentsSlowTheRoadsAround(t *testing.T) {
 	c := build(t, 8, 120)

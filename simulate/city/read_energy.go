@@ -6,7 +6,8 @@ var phaseNames = [...]string{"L1", "L2", "L3"}
 
 func readCabinet(v *view, o *output) {
 	nominal := 1200 + 5200*v.own(1) // watts, all lamps of the circuit
-	load := nominal*v.m.lamps*(1+0.012*v.noise(1)) + 24
+	always := 60 + 90*v.own(6)      // watts, what hangs on it by day as well: controllers, signs, cameras
+	load := nominal*v.m.lamps*(1+0.012*v.noise(1)) + always
 	factor := round(0.93+0.05*v.m.lamps*v.own(2), 2)
 	total := 0.0
 	for i, name := range phaseNames {
@@ -20,11 +21,14 @@ func readCabinet(v *view, o *output) {
 	}
 	o.put(2, "", round(total, 1))
 	o.put(3, "", factor)
-	o.put(4, "", round((nominal*v.city.lights.hours(v.t)+24*hoursSince(v.t))/1000, 2))
+	o.put(4, "", kilowattHours(nominal*v.city.lights.hours(v.t)+always*hoursSince(v.t)))
 	if !v.dark() {
 		o.put(5, "", round(50+0.028*smooth(v.city.seed^40, v.t/40)+0.012*smooth(v.city.seed^41, v.t/700), 3))
 	}
 }
+
+// kilowattHours is what a meter shows: to the watt-hour, so that it is seen to count also where little is drawn.
+func kilowattHours(wattHours float64) float64 { return round(wattHours/1000, 3) }
 
 // hoursSince is how long meters have been running.
 func hoursSince(t float64) float64 { return math.Max(0, (t-meterEpoch)/3600) }
@@ -55,7 +59,7 @@ func (v *view) meter(o *output, nominal, load float64, l *ledger, factor float64
 	}
 	o.put(0, "", round(total, 1))
 	o.put(3, "", factor)
-	o.put(4, "", round(nominal*l.hours(v.t)/1000, 2))
+	o.put(4, "", kilowattHours(nominal*l.hours(v.t)))
 }
 
 // readCharger: cars come and go; each draws what its own charger can.
@@ -91,7 +95,7 @@ func readSolar(v *view, o *output) {
 	}
 	o.put(0, "", -round(yield, 1)) // towards the grid
 	o.put(1, "", round(light, 1))
-	o.put(2, "", round(0.92*peak*v.city.roofs.hours(v.t)/1000, 2))
+	o.put(2, "", kilowattHours(0.92*peak*v.city.roofs.hours(v.t)))
 }
 
 func readLamp(v *view, o *output) {
