@@ -1,0 +1,195 @@
+// Package bus opens what sensors hang on: I2C and SPI, GPIO pins, 1-Wire, serial lines, Modbus lines, a local MQTT broker.
+//
+// The bridge opens each bus of its settings once; the drivers of all sensors on it share it. A simulated bus (package
+// simbus) has the same interfaces, so that drivers cannot tell the difference.
+//
+//	settings: buses ──Open──► *Bus ──► driver ──► Read
+//	         or simbus.New ───┘
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
+)
+
+// Kind is a kind of bus, as in the settings' type.
+type Kind string
+
+// The kinds.
+const (
+	I2C     Kind = "i2c"
+	SPI     Kind = "spi"
+	GPIO    Kind = "gpio"
+	OneWire Kind = "onewire"
+	Serial  Kind = "serial"
+	Modbus  Kind = "modbus"
+	MQTT    Kind = "mqtt"
+)
+
+// Kinds lists all kinds.
+func Kinds() []Kind { return []Kind{I2C, SPI, GPIO, OneWire, Serial, Modbus, MQTT} }
+
+// Config is one entry of the settings' buses.
+type Config struct {
+	// ID is what sensors name as their bus: lower-case letters, digits and '-'.
+	ID string `mapstructure:"id"`
+	// Type is a Kind.
+	Type Kind `mapstructure:"type"`
+	// Device is where the bus is: /dev/i2c-1, /dev/spidev0.0, /dev/ttyUSB0, a GPIO chip (/dev/gpiochip0; "" for the first
+	// one), a folder of 1-Wire devices ("" for /sys/bus/w1/devices), a Modbus line (rtu:/dev/ttyUSB0,
+	// rtuovertcp://HOST:PORT, tcp://HOST:502), or the URL of a broker (mqtt://127.0.0.1:1883).
+	Device string `mapstructure:"device"`
+
+	// Baud, DataBits, Parity (none, even, odd) and StopBits (1 or 2) are of serial lines, Modbus RTU among them.
+	// What is 0 or "" is the driver's own.
+	Baud     int    `mapstructure:"baud"`
+	DataBits int    `mapstructure:"data_bits"`
+	Parity   string `mapstructure:"parity"`
+	StopBits int    `mapstructure:"stop_bits"`
+
+	// Timeout is how long one answer may take; 0 means the bus's own.
+	Timeout time.Duration `mapstructure:"timeout"`
+
+	// User, PasswordFile and CAFile are for a local broker that asks for them.
+	User         string `mapstructure:"user"`
+	PasswordFile string `mapstructure:"password_file"`
+	CAFile       string `mapstructure:"ca_file"`
+}
+
+var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// Validate says all that is wrong, each with its key.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if !validID.MatchString(c.ID) {
+		fault("id: %q is no name for a bus; use up to 32 of a-z, 0-9 and '-'", c.ID)
+	}
+	known := false
+	for _, k := range Kinds() {
+		known = known || c.Type == k
+	}
+	if !known {
+		fault("type: %q is none of %v", c.Type, Kinds())
+	}
+	if c.Device == "" && c.Type != GPIO && c.Type != OneWire && known {
+		fault("device: is empty; say where the %s bus is", c.Type)
+	}
+	if c.Baud < 0 || c.Baud > 4_000_000 {
+		fault("baud: %d is outside 0 to 4000000", c.Baud)
+	}
+	if c.DataBits != 0 && (c.DataBits < 5 || c.DataBits > 8) {
+		fault("data_bits: %d is outside 5 to 8", c.DataBits)
+	}
+	switch c.Parity {
+	case "", "none", "even", "odd":
+	default:
+		fault("parity: %q is none of none, even and odd", c.Parity)
+	}
+	if c.StopBits < 0 || c.StopBits > 2 {
+		fault("stop_bits: %d is neither 1 nor 2", c.StopBits)
+	}
+	if c.Timeout < 0 || c.Timeout > time.Minute {
+		fault("timeout: %s is outside 0s to 1m", c.Timeout)
+	}
+	return errors.Join(faults...)
+}
+
+// Bus is an open bus: what belongs to its kind is set, everything else is nil. What is in it may be used by several
+// drivers at once.
+type Bus struct {
+	Config
+
+	I2C     i2c.Bus
+	SPI     spi.Port
+	Pins    Pins
+	OneWire Wires
+	Serial  Line
+	Modbus  Registers
+	Topics  Topics
+
+	// Closer ends the bus; it may be nil.
+	Closer io.Closer
+}
+
+// Close ends the bus.
+func (b *Bus) Close() error {
+	if b.Closer == nil {
+		return nil
+	}
+	return b.Closer.Close()
+}
+
+// Pins are the GPIO lines of a chip.
+type Pins interface {
+	// Pin finds a line by name ("GPIO17") or by its number on the chip ("17"). The pin is the caller's alone until its
+	// Halt; a pin that is taken is an error.
+	Pin(name string) (gpio.PinIO, error)
+}
+
+// Wires are the devices on 1-Wire lines, as the kernel's w1 driver shows them: no rights are needed but to read.
+type Wires interface {
+	// Devices lists the ids, such as "28-0316a2794bff".
+	Devices() ([]string, error)
+	// Measure makes the device measure, and returns what the kernel's w1_slave file says: two lines, the scratchpad with
+	// its CRC and YES or NO, then the scratchpad with t= and the value. It takes up to a second.
+	Measure(ctx context.Context, id string) (string, error)
+}
+
+// Mode is how bytes travel on a serial line.
+type Mode struct {
+	Baud     int
+	DataBits int
+	// Parity is none, even or odd.
+	Parity   string
+	StopBits int
+}
+
+// Line is a serial line. It has one user at a time.
+type Line interface {
+	// Open opens the line in the mode of the bus's settings, and where these are silent in the driver's.
+	Open(driver Mode) (Port, error)
+}
+
+// Port is an open serial line. Read returns 0 bytes and no error when the time set by SetReadTimeout has passed.
+type Port interface {
+	io.ReadWriteCloser
+	// SetReadTimeout bounds a Read; a negative time means that it waits for ever.
+	SetReadTimeout(d time.Duration) error
+	// ResetInputBuffer forgets what has come in and was not read.
+	ResetInputBuffer() error
+}
+
+// Table is one of the four tables of a Modbus device.
+type Table uint8
+
+// The tables, in the order of the specification (Modbus Application Protocol V1.1b3, section 4.3).
+const (
+	Coils Table = iota + 1
+	DiscreteInputs
+	InputRegisters
+	HoldingRegisters
+)
+
+// Registers is a Modbus line. Requests of all its units go one after another, with the quiet time between them that the
+// line needs; it is reopened, with a growing pause, after faults.
+type Registers interface {
+	// Read reads n registers, or bits (0 or 1 each), of a unit from the given address on: at most 125 registers or 2,000
+	// bits. A device's exception is a fault of kind Refused.
+	Read(ctx context.Context, unit uint8, table Table, address, n uint16) ([]uint16, error)
+}
+
+// Topics is a local MQTT broker.
+type Topics interface {
+	// Listen hands over every message whose topic matches the filter, one at a time, until ctx ends; it connects again,
+	// and subscribes again, after the connection was lost. The payload is valid until deliver returns.
+	Listen(ctx context.Context, filter string, deliver func(topic string, payload []byte)) error
+}

@@ -1,0 +1,154 @@
+// Package mcp9808 reads the MCP9808, a temperature sensor of Microchip (±0.25 °C) on I2C.
+//
+// Data sheet: Microchip DS25095A, MCP9808 ±0.5°C Maximum Accuracy Digital Temperature Sensor. Register numbers are of its
+// section 5.
+package mcp9808
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/devices/v3/mcp9808"
+
+	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
+	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
+	"github.com/lamppost-city/lamppost/firmware-bridge/simbus"
+)
+
+// Options of one sensor.
+type Options struct {
+	// Address is 0x18 to 0x1f, set by the pins A0 to A2.
+	Address uint16 `mapstructure:"address"`
+	// Quantity is what the temperature is of: temperature, device_temperature, road_temperature or water_temperature.
+	Quantity string `mapstructure:"quantity"`
+}
+
+// Validate says all that is wrong, each with its key.
+func (o *Options) Validate() error {
+	var faults []error
+	if o.Address < first || o.Address > last {
+		faults = append(faults, fmt.Errorf("address: %#x is outside %#x to %#x", o.Address, first, last))
+	}
+	if err := (driver.Scale{Quantity: o.Quantity, Unit: "Cel"}).Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// Addresses that the pins A0 to A2 can give (section 3.5).
+const (
+	first uint16 = 0x18
+	last  uint16 = 0x1f
+)
+
+// Registers, and what identifies the chip (sections 5.1.4 and 5.1.5).
+const (
+	registerMaker  = 0x06
+	registerDevice = 0x07
+	microchip      = 0x0054
+	mcp9808Device  = 0x04
+)
+
+// Driver describes it.
+func Driver() driver.Driver {
+	return driver.Driver{
+		Name:     "mcp9808",
+		Title:    "Microchip MCP9808: temperature",
+		Bus:      bus.I2C,
+		Options:  func() driver.Options { return &Options{Address: first, Quantity: "temperature"} },
+		Open:     open,
+		Simulate: simulate,
+		Probe:    probe,
+		Example: `id: cabinet-7-air
+driver: mcp9808
+bus: i2c-1
+every: 1m
+options:
+  address: 0x18
+  quantity: device_temperature
+`,
+	}
+}
+
+type sensor struct {
+	bus  *bus.Witness
+	chip *mcp9808.Dev
+	as   driver.Scale
+}
+
+// open asks the chip who it is first: any chip would let periph's driver write to its registers.
+func open(_ context.Context, s driver.Setup) (driver.Sensor, error) {
+	o := s.Options.(*Options)
+	if err := identify(s.Bus.I2C, o.Address); err != nil {
+		return nil, err
+	}
+	w := &bus.Witness{Bus: s.Bus.I2C}
+	chip, err := mcp9808.New(w, &mcp9808.Opts{Addr: int(o.Address), Res: mcp9808.Maximum})
+	if err != nil {
+		return nil, fmt.Errorf("set up the MCP9808 at %#x: %w", o.Address, w.Cause(err))
+	}
+	return &sensor{bus: w, chip: chip, as: driver.Scale{Quantity: o.Quantity, Unit: "Cel"}}, nil
+}
+
+func identify(b i2c.Bus, address uint16) error {
+	d := i2c.Dev{Bus: b, Addr: address}
+	var maker, device [2]byte
+	if err := d.Tx([]byte{registerMaker}, maker[:]); err != nil {
+		return fmt.Errorf("ask the MCP9808 at %#x for its maker: %w", address, err)
+	}
+	if err := d.Tx([]byte{registerDevice}, device[:]); err != nil {
+		return fmt.Errorf("ask the MCP9808 at %#x for its type: %w", address, err)
+	}
+	if m := binary.BigEndian.Uint16(maker[:]); m != microchip || device[0] != mcp9808Device {
+		return fault.New(fault.Misconfigured, fmt.Errorf("the chip at %#x is no MCP9808: maker %#04x, type %#02x", address, m, device[0]), "another chip answers at this address; look at the driver's name and at the pins A0 to A2")
+	}
+	return nil
+}
+
+// Read takes the newest conversion; the chip makes four a second.
+func (s *sensor) Read(context.Context) ([]driver.Measurement, error) {
+	t, err := s.chip.SenseTemp()
+	if err != nil {
+		return nil, fmt.Errorf("read the temperature: %w", s.bus.Cause(err))
+	}
+	m, err := s.as.Measure(t.Celsius())
+	if err != nil {
+		return nil, err
+	}
+	return []driver.Measurement{m}, nil
+}
+
+// Close puts the chip to sleep.
+func (s *sensor) Close() error { return s.chip.Halt() }
+
+func probe(_ context.Context, b *bus.Bus) ([]driver.Found, error) {
+	var found []driver.Found
+	for address := first; address <= last; address++ {
+		if identify(b.I2C, address) == nil {
+			found = append(found, driver.Found{Where: fmt.Sprintf("address %#x", address), Options: map[string]any{"address": address}})
+		}
+	}
+	return found, nil
+}
+
+// simulate attaches a chip whose temperature follows the day.
+func simulate(s driver.Setup, on *simbus.Bus) error {
+	began := time.Now()
+	wave := simbus.Wave{Mean: 18, Swing: 9, Period: 24 * time.Hour, Phase: simbus.Phase(string(s.Sensor))}
+	return on.I2C.Attach(s.Options.(*Options).Address, &simbus.Words{
+		Values: map[byte]func() uint16{
+			registerMaker:  func() uint16 { return microchip },
+			registerDevice: func() uint16 { return mcp9808Device << 8 },
+			0x05:           func() uint16 { return ambient(wave.At(time.Since(began))) },
+		},
+	})
+}
+
+// ambient encodes a temperature as register 5.1.3 has it: sixteenths of a degree in 12 bits and a sign.
+func ambient(celsius float64) uint16 { return uint16(int16(math.Round(celsius*16))) & 0x1fff }

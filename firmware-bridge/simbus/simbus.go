@@ -1,0 +1,53 @@
+// Package simbus has buses that exist in memory only, with the interfaces of real ones (package bus): what
+// `lamppost-bridge run --simulate` and the drivers' tests run on. Each driver brings a simulated counterpart of its device
+// and attaches it.
+package simbus
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+)
+
+// Bus is a simulated bus: what belongs to its kind is set. Devices attach to that.
+type Bus struct {
+	Config bus.Config
+	I2C    *I2CBus
+}
+
+// New makes the simulated counterpart of a bus.
+func New(cfg bus.Config) (*Bus, error) {
+	b := &Bus{Config: cfg}
+	switch cfg.Type {
+	case bus.I2C:
+		b.I2C = &I2CBus{name: cfg.ID}
+	default:
+		return nil, fmt.Errorf("simulate bus %s: there is no simulated %s bus", cfg.ID, cfg.Type)
+	}
+	return b, nil
+}
+
+// Bus returns it as drivers see it.
+func (b *Bus) Bus() *bus.Bus {
+	open := &bus.Bus{Config: b.Config}
+	if b.I2C != nil {
+		open.I2C = b.I2C
+	}
+	return open
+}
+
+// Wave is what a simulated device measures: a level that goes up and down. The same time gives the same value.
+type Wave struct {
+	Mean, Swing float64
+	// Period is one turn up and down.
+	Period time.Duration
+	// Phase moves the wave, 0 to 1 of a turn, so that two devices differ.
+	Phase float64
+}
+
+// At returns the value at a time since the simulation began.
+func (w Wave) At(since time.Duration) float64 {
+	return w.Mean + w.Swing*math.Sin(2*math.Pi*(since.Seconds()/w.Period.Seconds()+w.Phase))
+}
