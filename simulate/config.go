@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/simulate/city"
 	"github.com/lamppost-city/lamppost/simulate/register"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 )
 
 // NaturalRate lets every sensor report at its own cadence.

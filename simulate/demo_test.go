@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/simulate"
-	"github.com/lamppost-city/lamppost/simulate/uplink/uplinktest"
 )
 
 func TestDemoBeginsWithThePastAndGoesOnLive(t *testing.T) {

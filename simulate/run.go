@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/simulate/city"
 	"github.com/lamppost-city/lamppost/simulate/register"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 )
 
 // Run builds the city, registers it where cfg.HTTP names an API, and sends until the count or the time is reached or ctx

@@ -17,9 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/simulate"
 	"github.com/lamppost-city/lamppost/simulate/city"
-	"github.com/lamppost-city/lamppost/simulate/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/wire"
 )

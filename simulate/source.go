@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/simulate/city"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 

@@ -17,8 +17,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/internal/endtoend"
-	"github.com/lamppost-city/lamppost/simulate/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
 )

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/ingest/live"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 	"github.com/lamppost-city/lamppost/store"
 	"github.com/lamppost-city/lamppost/store/influx"
 	"github.com/lamppost-city/lamppost/telemetry"

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/lamppost-city/lamppost/simulate/uplink"
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/senml"
 )

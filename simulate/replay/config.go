@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/simulate/register"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 )
 
 // Config says what is replayed, and where to.

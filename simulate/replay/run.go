@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/simulate/register"
-	"github.com/lamppost-city/lamppost/simulate/uplink"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 

@@ -1,8 +1,8 @@
 // Package uplink publishes over MQTT at QoS 1 and keeps every message until the broker has acknowledged it, whatever
 // happens to the connection or to the broker in between.
 //
-// It is the last step of the simulator and of replay, before the broker; messages come in through Publish, and Counts
-// says at any time how many of them the broker has confirmed.
+// It is the last step of the bridge, and of simulator and replay, which come in as a bridge does. Messages come in through
+// Publish, and Counts says at any time how many of them the broker has confirmed.
 //
 //	Publish ──► lane 0 ──► window of unacknowledged messages ──► connection ──► broker
 //	        └─► lane 1 ...        ▲                                  │ PUBACK

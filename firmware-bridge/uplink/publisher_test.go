@@ -18,8 +18,8 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"github.com/lamppost-city/lamppost/simulate/uplink"
-	"github.com/lamppost-city/lamppost/simulate/uplink/uplinktest"
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 )
 
 func TestMain(m *testing.M) {
