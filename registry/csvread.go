@@ -35,6 +35,8 @@ type importRow struct {
 	place *Site
 	// namesSite is true where it only names its site.
 	namesSite bool
+	// districtTitle is what the row says of its site's district; "" if nothing.
+	districtTitle string
 }
 
 // table reads a CSV file into rows and faults.
@@ -46,8 +48,9 @@ type table struct {
 	limit int
 
 	csv *csv.Reader
-	// order is where in a line each column is.
+	// order is where in a line each column is, -1 for one that is not there; width is how many a line has.
 	order [columnCount]int
+	width int
 	// comma is true where numbers are written with a decimal comma: in files with semicolons, as European spreadsheets
 	// write them.
 	comma bool
@@ -106,6 +109,7 @@ func (t *table) readHeader() bool {
 	for i := range t.order {
 		t.order[i] = -1
 	}
+	t.width = len(header)
 	for i, cell := range header {
 		name := strings.TrimSpace(cell)
 		switch column := slices.Index(names[:], name); {
@@ -118,7 +122,7 @@ func (t *table) readHeader() bool {
 		}
 	}
 	for column, i := range t.order {
-		if i < 0 {
+		if i < 0 && column != columnDistrictTitle {
 			t.fault(1, names[column], "the column is missing; the columns are %s", strings.Join(names[:], ","))
 		}
 	}
@@ -150,14 +154,17 @@ func blank(record []string) bool {
 }
 
 func (t *table) readRow(line int, record []string) {
-	if len(record) != columnCount {
-		t.fault(line, "", "the row has %d cells, the header has %d", len(record), columnCount)
+	if len(record) != t.width {
+		t.fault(line, "", "the row has %d cells, the header has %d", len(record), t.width)
 		return
 	}
 	var cells [columnCount]string
 	names := columnNames()
 	valid := true
 	for column, i := range t.order {
+		if i < 0 {
+			continue
+		}
 		if !utf8.ValidString(record[i]) {
 			t.fault(line, names[column], "is not UTF-8; save the file as CSV UTF-8")
 			valid = false
@@ -226,7 +233,7 @@ func (t *table) cadence(line int, text string) time.Duration {
 
 func (t *table) readSite(row *importRow, cells *[columnCount]string) {
 	said := ""
-	for _, column := range []int{columnLat, columnLon, columnDistrict, columnSiteTitle} {
+	for _, column := range []int{columnLat, columnLon, columnDistrictTitle, columnDistrict, columnSiteTitle} {
 		said = cmp.Or(cells[column], said)
 	}
 	switch {
@@ -250,6 +257,21 @@ func (t *table) readSite(row *importRow, cells *[columnCount]string) {
 		}
 	}
 	row.place = &site
+	t.readDistrict(row, rearm(cells[columnDistrictTitle]))
+}
+
+func (t *table) readDistrict(row *importRow, title string) {
+	d := District{ID: row.place.District, Title: strings.TrimSpace(strings.Clone(title))}
+	if d.Title != "" && d.ID == "" {
+		t.fault(row.line, "district", "is empty, but the row gives it the title %.40q; give the district's id", d.Title)
+		return
+	}
+	for _, f := range d.check() {
+		if f.Field == "title" { // the id's faults are said already
+			t.fault(row.line, "district_title", "%s", f.Message)
+		}
+	}
+	row.districtTitle = d.Title
 }
 
 func (t *table) degrees(line int, column, text string) float64 {

@@ -17,6 +17,7 @@ const (
 	columnSite
 	columnSiteTitle
 	columnDistrict
+	columnDistrictTitle
 	columnLon
 	columnLat
 	columnPublisher
@@ -25,16 +26,16 @@ const (
 	columnCount
 )
 
-// columnNames is the header.
+// columnNames is the header. Import does without the districts' titles.
 func columnNames() [columnCount]string {
 	return [columnCount]string{
-		"sensor", "title", "site", "site_title", "district", "lon", "lat", "publisher", "cadence_s", "quantities",
+		"sensor", "title", "site", "site_title", "district", "district_title", "lon", "lat", "publisher", "cadence_s", "quantities",
 	}
 }
 
 // Export writes all sensors that the filter chooses as CSV (RFC 4180, UTF-8, comma, header, one line a sensor in order of
 // id). Importing it again changes nothing. Titles that a spreadsheet would run as a formula are written with an
-// apostrophe before them, which Import takes away. Sites without a sensor and the titles of districts are not in it.
+// apostrophe before them, which Import takes away. Sites without a sensor, and districts without such a site, are not in it.
 func (r *Registry) Export(ctx context.Context, w io.Writer, f Filter) error {
 	now, err := r.refresh(ctx)
 	if err != nil {
@@ -71,6 +72,9 @@ func (s *Snapshot) cells(sensor *Sensor) (cells [columnCount]string) {
 		cells[columnSite] = site.ID
 		cells[columnSiteTitle] = disarm(site.Title)
 		cells[columnDistrict] = site.District
+		if district, ok := s.District(site.District); ok {
+			cells[columnDistrictTitle] = disarm(district.Title)
+		}
 		cells[columnLon] = formatDecimal(site.Lon)
 		cells[columnLat] = formatDecimal(site.Lat)
 	}

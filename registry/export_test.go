@@ -35,7 +35,7 @@ func TestExportedTitleIsNoFormula(t *testing.T) {
 			sensor := registry.Sensor{ID: "lamp-1", Title: title, Quantities: []string{"no2"}}
 			must[registry.Outcome](t)(r.PutSensor(t.Context(), by, sensor))
 			text := export(t, r)
-			if line := strings.Split(text, "\n")[1]; line != "lamp-1,"+want+",,,,,,,0,no2" {
+			if line := strings.Split(text, "\n")[1]; line != "lamp-1,"+want+",,,,,,,,0,no2" {
 				t.Errorf("exported as %s", line)
 			}
 			if report, err := importText(t, r, text); err != nil || report.Unchanged != 1 {
@@ -52,7 +52,7 @@ func TestExportFollowsTheFilter(t *testing.T) {
 	if err := r.Export(t.Context(), &out, registry.Filter{District: "old-town", Domain: telemetry.Traffic}); err != nil {
 		t.Fatal(err)
 	}
-	want := header + "\n" + `loop-1,"Lane 1, inbound",bridge,Stone Bridge,old-town,13.4,52.5,gateway-7,60,intensity speed` + "\n"
+	want := exported + "\n" + `loop-1,"Lane 1, inbound",bridge,Stone Bridge,old-town,Old Town,13.4,52.5,gateway-7,60,intensity speed` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
@@ -114,7 +114,7 @@ func TestExportThenImportChangesNothing(t *testing.T) {
 		}
 		for _, id := range rapid.SliceOfNDistinct(slugs, 0, 2, rapid.ID).Draw(rt, "districts") {
 			districts = append(districts, id)
-			put(from.PutDistrict(t.Context(), by, registry.District{ID: id}))
+			put(from.PutDistrict(t.Context(), by, registry.District{ID: id, Title: titles.Draw(rt, "district title")}))
 		}
 		for range rapid.IntRange(0, 3).Draw(rt, "number of sites") {
 			site := drawSite(rt, slices.Clone(districts))
@@ -143,6 +143,7 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("\ufeff" + strings.ReplaceAll(header, ",", ";") + "\r\nlamp-1;'=x;park;\"a;b\";;13,4;-0,5;;1,5;no2\r\n"))
 	f.Add([]byte(header + "\nlamp-1,\"open\nlamp-2,,,,,,,,,no2\n"))
 	f.Add([]byte(header + "\nlamp-1,,park,P,d1,1,2,,,no2\nlamp-2,,park,,,,,,,no2\nlamp-2,\xff\n,,,,,,,,,\n"))
+	f.Add([]byte(exported + "\nlamp-1,,park,P,d1,'=One,1,2,,,no2\nlamp-2,,pier,P,d1,,1,2,,,no2\n"))
 	f.Add([]byte("\xff\xfes\x00"))
 	r := open(f)
 	f.Fuzz(func(t *testing.T, text []byte) {

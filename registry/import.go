@@ -28,10 +28,11 @@ type ImportReport struct {
 	Created   int `json:"created"`
 	Updated   int `json:"updated"`
 	Unchanged int `json:"unchanged"`
-	// SitesCreated, SitesUpdated and DistrictsCreated count what the rows bring with them.
+	// SitesCreated to DistrictsUpdated count what the rows bring with them.
 	SitesCreated     int `json:"sites_created"`
 	SitesUpdated     int `json:"sites_updated"`
 	DistrictsCreated int `json:"districts_created"`
+	DistrictsUpdated int `json:"districts_updated"`
 	// Errors are the file's faults in order of row, at most Config.MaxImportErrors.
 	Errors []CellError `json:"errors"`
 	// Truncated is true where Errors is full; there may be more.
@@ -44,7 +45,8 @@ type ImportReport struct {
 // The columns are those that Export writes, in any order, separated by commas or semicolons (then numbers may have a
 // decimal comma); a byte order mark and CRLF are fine. Sites and districts that do not exist are created, those that
 // differ are changed. An empty title leaves the registered title, or is the id of what is new; empty site_title, district,
-// lon and lat leave the site as it is. Sensors that are not in the file stay.
+// lon and lat leave the site as it is. The column district_title may be missing; one row of a district may give its title
+// for all. Sensors that are not in the file stay.
 func (r *Registry) Import(ctx context.Context, in io.Reader, o ImportOptions) (ImportReport, error) {
 	if err := o.By.check(); err != nil {
 		return ImportReport{}, err
@@ -119,7 +121,7 @@ type sitePlan struct {
 // planSites settles all sites, and returns them by id.
 func (w *importWork) planSites(now *Snapshot) map[string]*sitePlan {
 	plans := make(map[string]*sitePlan)
-	districts := make(map[string]bool)
+	w.planDistricts(now)
 	for i := range w.table.rows {
 		row := &w.table.rows[i]
 		if row.place == nil {
@@ -140,10 +142,6 @@ func (w *importWork) planSites(now *Snapshot) map[string]*sitePlan {
 		}
 		p.settled = p.settled.normal()
 		w.addSite(p)
-		if d := p.settled.District; d != "" && !districts[d] {
-			districts[d] = true
-			w.addDistrict(now, d)
-		}
 	}
 	return plans
 }
@@ -177,12 +175,47 @@ func (w *importWork) addSite(p *sitePlan) {
 	w.sites = append(w.sites, p.settled)
 }
 
-func (w *importWork) addDistrict(now *Snapshot, id string) {
-	if _, exists := now.District(id); exists {
-		return
+// planDistricts settles all districts.
+func (w *importWork) planDistricts(now *Snapshot) {
+	type said struct {
+		line  int // of the title
+		title string
 	}
-	w.districts = append(w.districts, District{ID: id}.normal())
-	w.report.DistrictsCreated++
+	titles := make(map[string]said)
+	var inOrder []string
+	for i := range w.table.rows {
+		row := &w.table.rows[i]
+		if row.place == nil || row.place.District == "" {
+			continue
+		}
+		id, title := row.place.District, row.districtTitle
+		before, known := titles[id]
+		if !known {
+			inOrder = append(inOrder, id)
+		}
+		switch {
+		case !known || before.title == "":
+			titles[id] = said{row.line, title}
+		case title != "" && title != before.title:
+			w.table.fault(row.line, "district_title", "is %q, but row %d says %q of the same district %s; let them agree",
+				title, before.line, before.title, id)
+		}
+	}
+	for _, id := range inOrder {
+		w.addDistrict(now, District{ID: id, Title: titles[id].title})
+	}
+}
+
+func (w *importWork) addDistrict(now *Snapshot, d District) {
+	switch old, exists := now.District(d.ID); {
+	case !exists:
+		w.report.DistrictsCreated++
+	case d.Title == "" || d.Title == old.Title:
+		return
+	default:
+		w.report.DistrictsUpdated++
+	}
+	w.districts = append(w.districts, d.normal())
 }
 
 func (w *importWork) planSensor(now *Snapshot, row *importRow, sites map[string]*sitePlan) {

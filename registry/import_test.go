@@ -15,7 +15,11 @@ import (
 	"github.com/lamppost-city/lamppost/registry"
 )
 
-const header = "sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities"
+const (
+	// header is that of files without titles of districts; exported is what Export writes.
+	header   = "sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities"
+	exported = "sensor,title,site,site_title,district,district_title,lon,lat,publisher,cadence_s,quantities"
+)
 
 // cityCSV returns a file of n sensors on sites of five.
 func cityCSV(n int) string {
@@ -99,14 +103,39 @@ lamp-2,New,park,,,1,2,,,active_power
 	}
 }
 
+func TestImportTakesTheTitlesOfDistricts(t *testing.T) {
+	r := open(t)
+	row := func(sensor, site, district, title string) string {
+		return "\n" + sensor + ",," + site + ",," + district + "," + title + ",1,2,,,no2"
+	}
+	title := func(id string) string {
+		d, _ := r.Snapshot().District(id)
+		return d.Title
+	}
+	// One row of a district is enough.
+	report, err := importText(t, r, exported+row("air-1", "quay", "dock", "")+row("air-2", "pier", "dock", "The Docks")+row("air-3", "hill", "upper", ""))
+	if err != nil || report.DistrictsCreated != 2 || title("dock") != "The Docks" || title("upper") != "upper" {
+		t.Fatalf("%v: %+v; dock is %q, upper %q", err, report, title("dock"), title("upper"))
+	}
+	report, err = importText(t, r, exported+row("air-1", "quay", "dock", "")+row("air-3", "hill", "upper", "Upper Town"))
+	if err != nil || report.DistrictsUpdated != 1 || report.Unchanged != 2 || title("dock") != "The Docks" || title("upper") != "Upper Town" {
+		t.Fatalf("%v: %+v; dock is %q, upper %q", err, report, title("dock"), title("upper"))
+	}
+	other := open(t)
+	if report, err := importText(t, other, export(t, r)); err != nil || report.DistrictsCreated != 2 || export(t, other) != export(t, r) {
+		t.Errorf("exported and imported elsewhere: %v, %+v\n%s", err, report, export(t, other))
+	}
+}
+
 func TestImportToleratesWhatSpreadsheetsWrite(t *testing.T) {
 	comma := header + "\nlamp-1,Müller,park,Park,,13.405,-0.5,,1.5,no2\n"
 	european := strings.ReplaceAll(header, ",", ";") + "\nlamp-1;Müller;park;Park;;13,405;-0,5;;1,5;no2\n"
 	for rule, text := range map[string]string{
-		"as exported":           comma,
-		"byte order mark":       "\ufeff" + comma,
-		"CRLF":                  strings.ReplaceAll(comma, "\n", "\r\n"),
-		"no newline at the end": strings.TrimSuffix(comma, "\n"),
+		"without district_title": comma,
+		"as exported":            exported + "\nlamp-1,Müller,park,Park,,,13.405,-0.5,,1.5,no2\n",
+		"byte order mark":        "\ufeff" + comma,
+		"CRLF":                   strings.ReplaceAll(comma, "\n", "\r\n"),
+		"no newline at the end":  strings.TrimSuffix(comma, "\n"),
 		"semicolons, decimal commas, mark and CRLF": "\ufeff" + strings.ReplaceAll(european, "\n", "\r\n"),
 		"semicolons, decimal points":                strings.ReplaceAll(european, ",", "."),
 		"rows of empty cells at the end":            comma + ",,,,,,,,,\n , ,,,,,,,,\n\n",
@@ -122,7 +151,8 @@ func TestImportToleratesWhatSpreadsheetsWrite(t *testing.T) {
 			if err != nil || report.Created != 1 {
 				t.Fatalf("%v: %+v", err, report)
 			}
-			if got := export(t, r); got != comma {
+			want := exported + "\nlamp-1,Müller,park,Park,,,13.405,-0.5,,1.5,no2\n"
+			if got := export(t, r); got != want {
 				t.Errorf("imported as\n%s", got)
 			}
 		})
@@ -228,6 +258,16 @@ func TestImportNamesEveryFaultBetweenRows(t *testing.T) {
 				{Row: 3, Column: "district", Message: `is "bb", but row 2 says "aa" of the same site park`},
 				{Row: 4, Column: "site_title", Message: "row 2"},
 				{Row: 4, Column: "lat", Message: "is 3, but row 2 says 2"},
+			},
+		},
+		{
+			"titles of districts without an id, too long, or that do not agree",
+			exported + "\nlamp-1,,park,,,Old Town,1,2,,,no2\nlamp-2,,pier,,aa,One,1,2,,,no2\nlamp-3,,quay,,aa,Two,1,2,,,no2\nlamp-4,,hill,,bb," +
+				strings.Repeat("x", 201) + ",1,2,,,no2\n",
+			[]registry.CellError{
+				{Row: 2, Column: "district", Message: `the title "Old Town"; give the district's id`},
+				{Row: 4, Column: "district_title", Message: `is "Two", but row 3 says "One" of the same district aa`},
+				{Row: 5, Column: "district_title", Message: "201 characters"},
 			},
 		},
 		{
