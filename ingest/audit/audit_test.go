@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,7 @@ func many(n, minutes int) (all []reading) {
 
 func TestDifferencesAreFoundToTheMinute(t *testing.T) {
 	const sensors, minutes = 3, 150
+	town := newTown(t)
 	full := many(sensors, minutes)
 	total := int64(len(full))
 	victim := reading{"loop-01", noon.Add(70*time.Minute + 20*time.Second)}
@@ -124,7 +126,7 @@ func TestDifferencesAreFoundToTheMinute(t *testing.T) {
 		return append(without(full, victim), reading{victim.sensor, victim.at.Add(to)})
 	}
 	missing := audit.Difference{Sensor: "loop-01", Minute: minute, Written: 6, Accepted: 6, Stored: 5}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name   string
 		stored []reading
 		rows   int64
@@ -146,10 +148,14 @@ func TestDifferencesAreFoundToTheMinute(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			town := newTown(t)
-			town.account(full, func() { town.store(c.stored) })
-			for _, look := range []struct{ from, to time.Time }{{noon, noon.Add(3 * time.Hour)}, {noon.AddDate(0, 0, -20), noon.AddDate(0, 0, 200)}} {
+			// Each case has months of its own in the one store.
+			shift := time.Duration(i) * 100 * 24 * time.Hour
+			for r := range c.want {
+				c.want[r].Minute = c.want[r].Minute.Add(shift)
+			}
+			town.account(shifted(full, shift), func() { town.store(shifted(c.stored, shift)) })
+			begin := noon.Add(shift)
+			for _, look := range []struct{ from, to time.Time }{{begin, begin.Add(4 * time.Hour)}, {begin.AddDate(0, 0, -20), begin.AddDate(0, 0, 70)}} {
 				got := town.audit(look.from, look.to)
 				if got.Clean() != (c.want == nil) || got.Written != total || got.Rows != c.rows || got.Waiting != 0 || got.Truncated {
 					t.Errorf("%d written, %d rows, %d waiting, want %d and %d", got.Written, got.Rows, got.Waiting, total, c.rows)
@@ -160,6 +166,14 @@ func TestDifferencesAreFoundToTheMinute(t *testing.T) {
 			}
 		})
 	}
+}
+
+func shifted(all []reading, by time.Duration) []reading {
+	moved := slices.Clone(all)
+	for i := range moved {
+		moved[i].at = moved[i].at.Add(by)
+	}
+	return moved
 }
 
 func TestReportIsBounded(t *testing.T) {
@@ -188,9 +202,11 @@ func TestReadingsOnTheirWayAreNoDifference(t *testing.T) {
 
 func TestAuditBesideIngestAtFullSpeedIsClean(t *testing.T) {
 	town := newTown(t)
-	stop := make(chan struct{})
+	stop, began := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(began) })
 	var load sync.WaitGroup
 	load.Go(func() {
+		defer begin() // also where it cannot
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
@@ -202,10 +218,12 @@ func TestAuditBesideIngestAtFullSpeedIsClean(t *testing.T) {
 				all = append(all, reading{telemetry.SensorID(fmt.Sprintf("loop-%02d", s)), noon.Add(time.Duration(7*i) * time.Second)})
 			}
 			town.account(all, func() { town.store(all) })
+			begin()
 		}
 	})
 	defer load.Wait()
 	defer close(stop)
+	<-began
 	rows := int64(0)
 	for range 2 {
 		for _, to := range []time.Time{noon.Add(2 * time.Hour), noon.AddDate(0, 0, 9)} {
