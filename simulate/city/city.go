@@ -144,7 +144,7 @@ func (c *City) Site(i int) Site { return c.places[i].Site }
 func (c *City) GeoJSON() ([]byte, error) { return c.plan.GeoJSON() }
 
 // CSVHeader is the first line of the registry's import format.
-const CSVHeader = "sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities"
+const CSVHeader = "sensor,title,site,site_title,district,district_title,lon,lat,publisher,cadence_s,quantities"
 
 // WriteCSV writes the sensors from index from to below to in the registry's import format, header included.
 func (c *City) WriteCSV(w io.Writer, from, to int) error {
@@ -155,7 +155,7 @@ func (c *City) WriteCSV(w io.Writer, from, to int) error {
 	for _, s := range c.sensors[from:to] {
 		site := c.places[s.Site].Site
 		row := []string{
-			string(s.ID), s.Title, site.ID, site.Title, site.District, degrees(site.Lon), degrees(site.Lat), "",
+			string(s.ID), s.Title, site.ID, site.Title, site.District, site.DistrictTitle, degrees(site.Lon), degrees(site.Lat), "",
 			strconv.Itoa(int(s.Cadence / time.Second)), strings.Join(s.Quantities, " "),
 		}
 		if err := out.Write(row); err != nil {

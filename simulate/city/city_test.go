@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lamppost-city/lamppost/simulate/city"
+	"github.com/lamppost-city/lamppost/simulate/streets"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
@@ -101,12 +102,12 @@ func TestEverySensorCanBeRegistered(t *testing.T) {
 			t.Errorf("two sensors are called %q", row[1])
 		}
 		ids[id], titles[row[1]] = true, true
-		place := strings.Join(row[3:7], "|")
+		place := strings.Join(row[3:8], "|")
 		if known, ok := places[site]; ok && known != place {
 			t.Errorf("site %s is %s and %s", site, known, place)
 		}
 		places[site] = place
-		for _, name := range strings.Fields(row[9]) {
+		for _, name := range strings.Fields(row[10]) {
 			q, ok := telemetry.QuantityByName(name)
 			if !ok {
 				t.Fatalf("the catalogue has no %s", name)
@@ -120,6 +121,33 @@ func TestEverySensorCanBeRegistered(t *testing.T) {
 		}
 	}
 	t.Logf("%d sensors at %d sites", len(ids), len(places))
+}
+
+func TestDistrictsHaveTitlesThatDependOnTheSeed(t *testing.T) {
+	known := map[string]bool{}
+	for seed := range uint64(10) {
+		rows, err := csv.NewReader(strings.NewReader(sheet(t, build(t, seed, 200)))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows[0][4] != "district" || rows[0][5] != "district_title" {
+			t.Fatalf("the columns are %v", rows[0])
+		}
+		titles := map[string]string{}
+		for _, row := range rows[1:] {
+			id, title := row[4], row[5]
+			if title == id || streets.Slug(title) != id {
+				t.Errorf("district %s is called %q", id, title)
+			}
+			titles[id], known[title] = title, true
+		}
+		if len(titles) != 9 || titles["old-town"] != "Old Town" {
+			t.Errorf("seed %d has the districts %v", seed, titles)
+		}
+	}
+	if len(known) < 15 {
+		t.Errorf("ten cities have the districts %v", known)
+	}
 }
 
 func TestSizesFromOneToManyAreCities(t *testing.T) {

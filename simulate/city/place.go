@@ -12,8 +12,8 @@ import (
 type Site struct {
 	// ID is a slug of the title.
 	ID, Title string
-	// District is the id of the district: a slug of its name.
-	District string
+	// District is the id of the district: a slug of its title.
+	District, DistrictTitle string
 	// Lon and Lat are in degrees.
 	Lon, Lat float64
 }
@@ -131,7 +131,8 @@ func (c *City) settle(s spot) int {
 		id, title = fmt.Sprintf("%s-%d", id, n), fmt.Sprintf("%s (%d)", title, n)
 	}
 	p := place{at: s.at, district: c.plan.District(s.at)}
-	p.Site = Site{ID: id, Title: title, District: streets.Slug(c.plan.Districts[p.district].Name)}
+	name := c.plan.Districts[p.district].Name
+	p.Site = Site{ID: id, Title: title, District: streets.Slug(name), DistrictTitle: name}
 	p.Lon, p.Lat = streets.Position(s.at)
 	junction := s.junction
 	if junction < 0 {

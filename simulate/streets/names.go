@@ -31,8 +31,26 @@ var parkNames = []string{
 	"Chestnut Park", "Larkfield",
 }
 
-// districtNames go round the city from the harbour, against the clock.
-var districtNames = []string{"Harbour", "Granary Field", "Northgate", "Mill Quarter", "Weirside", "Orchard Hill", "Southbank", "Docklands"}
+// districtNames go round the city from the harbour, against the clock; each district has one of its names.
+var districtNames = [8][]string{
+	{"Harbour", "Old Harbour", "Ferry Quay"},
+	{"Granary Field", "Warehouse Quarter", "Tanners' Field"},
+	{"Northgate", "North Hill", "Upper Town"},
+	{"Mill Quarter", "Windmill Hill", "Station Quarter"},
+	{"Weirside", "Westbank", "Waterworks"},
+	{"Orchard Hill", "Garden Suburb", "Vineyards"},
+	{"Southbank", "Southgate", "Lower Town"},
+	{"Docklands", "Shipyard", "New Docks"},
+}
+
+// nameDistricts chooses them. It does not draw from the plan's own numbers, which shape the streets.
+func nameDistricts(seed uint64) (names [8]string) {
+	r := rand.New(rand.NewPCG(seed, 8))
+	for i, choice := range districtNames {
+		names[i] = choice[r.IntN(len(choice))]
+	}
+	return names
+}
 
 const oldTown = "Old Town"
 

@@ -67,7 +67,9 @@ const (
 func New(seed uint64, radius float64) *Plan {
 	radius = math.Max(MinRadius, math.Min(MaxRadius, radius))
 	r := rand.New(rand.NewPCG(seed, 0x57_2e_e7))
-	d := &draft{random: r, plan: &Plan{Radius: radius}, river: newRiver(r, radius), shape: newWave(r, 0.10)}
+	d := &draft{
+		random: r, plan: &Plan{Radius: radius}, river: newRiver(r, radius), shape: newWave(r, 0.10), named: nameDistricts(seed),
+	}
 	d.outline()
 	d.parks()
 	d.sideStreets()
@@ -92,7 +94,8 @@ type draft struct {
 	lake   Area
 	lines  []Line // main streets first, then side streets
 	mains  []string
-	fixed  []string // names of the side streets that the outline draws
+	fixed  []string  // names of the side streets that the outline draws
+	named  [8]string // the districts around the old town
 }
 
 // Where the rings run and the spokes end, as fractions of the radius.
@@ -121,7 +124,7 @@ func (d *draft) outline() {
 		if i%4 == 1 || i%4 == 2 {
 			from = 0 // the market square
 		}
-		main(districtNames[(i+1)%8]+" "+[]string{"Road", "Avenue"}[i%2], s.line(from, spokeEnd, radius))
+		main(d.named[(i+1)%8]+" "+[]string{"Road", "Avenue"}[i%2], s.line(from, spokeEnd, radius))
 	}
 	d.districts(all)
 	end := int(1.9 * radius / riverStep)
@@ -155,7 +158,7 @@ func (d *draft) districts(all []spoke) {
 		area = append(area, back...)
 		slices.Reverse(inner)
 		area = append(area, inner...)
-		d.plan.Districts = append(d.plan.Districts, District{districtNames[(i+1)%8], area})
+		d.plan.Districts = append(d.plan.Districts, District{d.named[(i+1)%8], area})
 	}
 }
 
