@@ -134,14 +134,15 @@ func mqttString(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(dst, uint16(len(s))), s...)
 }
 
-// dialSelf connects to the broker's own port.
+// dialSelf connects to the broker's own port. A broker on every address is reached at 127.0.0.1: to look localhost up
+// would ask the name servers where /etc/hosts does not have it.
 func (b *Broker) dialSelf(ctx context.Context, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
 	}
 	dialer := &net.Dialer{Timeout: handshakeWait}
 	if b.cert == nil {
