@@ -12,6 +12,12 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.totalApparentPower",
 	},
 	{
+		Name: "backlog", Title: "Readings that wait for the link", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 1e12,
+	},
+	{
+		Name: "backlog_age", Title: "Age of the oldest reading that waits", Domain: Energy, Kind: Gauge, Unit: Second, Min: 0, Max: 1e10,
+	},
+	{
 		Name: "battery_level", Title: "Battery level", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 		Model: "Device.batteryLevel",
 	},
@@ -24,6 +30,12 @@ var energyQuantities = []Quantity{
 	},
 	{
 		Name: "device_temperature", Title: "Temperature inside the device", Domain: Energy, Kind: Gauge, Unit: Celsius, Min: -60, Max: 150,
+	},
+	{
+		Name: "disk_used", Title: "Part of the disk in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
+	},
+	{
+		Name: "driver_faults", Title: "Faults of sensors and buses since the start", Domain: Energy, Kind: Counter, Unit: One, Min: 0, Max: 1e12,
 	},
 	{
 		Name: "energy_export", Title: "Energy delivered to the grid", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
@@ -46,6 +58,9 @@ var energyQuantities = []Quantity{
 	{
 		Name: "irradiance", Title: "Solar irradiance", Domain: Energy, Kind: Gauge, Unit: WattPerSquareMetre, Min: 0, Max: 2_000,
 		Model: "WeatherObserved.solarRadiation",
+	},
+	{
+		Name: "memory_used", Title: "Part of the memory in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 	},
 	{
 		Name: "phase_to_phase_voltage", Title: "Voltage between phases", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000_000,
