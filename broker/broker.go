@@ -240,6 +240,11 @@ func (b *Broker) newServer(ctx context.Context) (*server.Server, *server.Options
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
 	}
+	// The root alone is no topic of anybody's, and not below the subject of stored messages. It is let in as <root>/.
+	root := natsSubject(b.cfg.TopicRoot)
+	if err := srv.GlobalAccount().AddMapping(root, root+"./"); err != nil {
+		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
+	}
 	log := &natsLog{
 		log: b.log, noise: b.noise, metrics: b.metrics, full: b.noRoom, broken: func() { b.unwritten.Store(true) }, fatal: make(chan error, 1),
 		kick: func(id uint64) { _ = srv.DisconnectClientByID(id) }, // an error means that it is gone already

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	childDir  = "LAMPPOST_TEST_BROKER_DIR"
-	childSync = "LAMPPOST_TEST_BROKER_SYNC"
+	childDir    = "LAMPPOST_TEST_BROKER_DIR"
+	childSync   = "LAMPPOST_TEST_BROKER_SYNC"
+	childFilter = "LAMPPOST_TEST_BROKER_FILTER"
 )
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 func child(dir string) error {
 	cfg := broker.DefaultConfig()
 	cfg.Listen, cfg.Dir = "127.0.0.1:0", dir
-	cfg.Subscribers = []broker.Subscriber{{ClientID: "ingest", Filters: []string{"city/+/readings"}}}
+	cfg.Subscribers = []broker.Subscriber{{ClientID: "ingest", Filters: []string{cmp.Or(os.Getenv(childFilter), "city/+/readings")}}}
 	cfg.Sync = cmp.Or(os.Getenv(childSync), cfg.Sync)
 	b, err := broker.New(cfg, nil, nil, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {

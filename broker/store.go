@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -99,11 +100,16 @@ func (s *messageStore) complete(ctx context.Context, before []string) error {
 	return nil
 }
 
-// bound makes the streams, as nats-server would, but with limits. When a limit is reached a new message is refused; an
-// old one is never dropped.
+// messagesOf is the subject of all stored messages: letter for letter the filter that nats-server makes of ingest's
+// <root>/#. Only where the two are the same it reads a backlog straight on. Else it looks through all topics of a block
+// of messages for each message, which costs 18 µs with a thousand topics, and more with more.
+func messagesOf(root string) string { return "$MQTT.msgs." + natsSubject(root+"/#") }
+
+// bound makes the streams, as nats-server would, but with limits and the subject of messagesOf. When a limit is reached
+// a new message is refused; an old one is never dropped.
 func (s *messageStore) bound(ctx context.Context, cfg Config) error {
 	streams := []jetstream.StreamConfig{
-		{Name: streamMessages, Subjects: []string{"$MQTT.msgs.>"}, Retention: jetstream.InterestPolicy, MaxBytes: cfg.MaxStoreBytes},
+		{Name: streamMessages, Subjects: []string{messagesOf(cfg.TopicRoot)}, Retention: jetstream.InterestPolicy, MaxBytes: cfg.MaxStoreBytes},
 		{Name: streamSessions, Subjects: []string{"$MQTT.sess.>"}, MaxMsgsPerSubject: 1, MaxMsgs: cfg.MaxSessions, MaxBytes: sessionBytes},
 		{Name: streamRetained, Subjects: []string{"$MQTT.rmsgs.>"}, MaxMsgsPerSubject: 1, MaxMsgs: cfg.MaxRetained, MaxBytes: retainedBytes},
 		{Name: streamQoS2In, Subjects: []string{"$MQTT.qos2.in.>"}, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true, MaxBytes: qos2Bytes},
@@ -130,9 +136,11 @@ func (s *messageStore) ensure(ctx context.Context, want jetstream.StreamConfig) 
 		return err
 	}
 	is := stream.CachedInfo().Config
-	if is.MaxBytes == want.MaxBytes && (is.MaxMsgs == want.MaxMsgs || want.MaxMsgs == 0) && is.Discard == want.Discard {
+	if is.MaxBytes == want.MaxBytes && (is.MaxMsgs == want.MaxMsgs || want.MaxMsgs == 0) && is.Discard == want.Discard &&
+		slices.Equal(is.Subjects, want.Subjects) {
 		return nil
 	}
+	is.Subjects = want.Subjects
 	is.MaxBytes, is.MaxMsgs, is.Discard, is.DiscardNewPerSubject = want.MaxBytes, want.MaxMsgs, want.Discard, want.DiscardNewPerSubject
 	_, err = s.js.UpdateStream(ctx, is)
 	return err
