@@ -16,10 +16,19 @@ type Config struct {
 	// User and Password replace those of URL where User is not empty.
 	User     string        `mapstructure:"user"`
 	Password secret.String `mapstructure:"password"`
+	// PasswordFile is a file whose first line is the password, in place of Password. It is read for every connection.
+	PasswordFile string `mapstructure:"password_file"`
+	// CertFile and KeyFile are files of PEM by which the broker knows this client, both or none. They are read for every
+	// connection.
+	CertFile string `mapstructure:"cert_file"`
+	KeyFile  string `mapstructure:"key_file"`
 	// CAFile is a file of PEM certificates that the broker's certificate must lead to; "" means those of the system.
 	CAFile string `mapstructure:"ca_file"`
 	// ClientName begins the MQTT client ids; a random part follows, so that two processes never push each other out.
 	ClientName string `mapstructure:"client_name"`
+	// ClientID is the whole MQTT client id where it is to be the same after every start, "" otherwise. The broker then ends
+	// an old connection, which it may take for alive, when the new one comes. Nobody else may use it.
+	ClientID string `mapstructure:"client_id"`
 	// Connections is how many connections share the topics.
 	Connections int `mapstructure:"connections"`
 	// Window is how many messages a connection may have unacknowledged. When it is full, Publish waits.
@@ -30,12 +39,20 @@ type Config struct {
 	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
 	// WriteTimeout bounds one write to the network.
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
+	// KeepAlive is how often a connection on which nothing happens is tried. The broker publishes the will after one and a half of it.
+	KeepAlive time.Duration `mapstructure:"keep_alive"`
 	// AckTimeout is how long messages may wait without one acknowledgement before the connection is given up and they
 	// are sent again on another.
 	AckTimeout time.Duration `mapstructure:"ack_timeout"`
 	// RetryMin and RetryMax bound the pause between attempts to connect; it doubles, with jitter.
 	RetryMin time.Duration `mapstructure:"retry_min"`
 	RetryMax time.Duration `mapstructure:"retry_max"`
+	// RetryRefused is the pause after the broker has refused the user, password or client id, or a file of these settings
+	// cannot be used. 0 means that Run ends with the error instead, unless it was connected before.
+	RetryRefused time.Duration `mapstructure:"retry_refused"`
+	// TLSWithoutDate lets a machine that does not know the date connect with TLS: it then checks all of the broker's
+	// certificate but whether it has expired.
+	TLSWithoutDate bool `mapstructure:"tls_without_date"`
 }
 
 // MaxWindow is the largest window: MQTT numbers the messages in flight with 16 bits.
@@ -51,6 +68,7 @@ func DefaultConfig() Config {
 		FlushAfter:     500 * time.Microsecond,
 		ConnectTimeout: 10 * time.Second,
 		WriteTimeout:   20 * time.Second,
+		KeepAlive:      30 * time.Second,
 		AckTimeout:     time.Minute,
 		RetryMin:       100 * time.Millisecond,
 		RetryMax:       5 * time.Second,

@@ -48,7 +48,7 @@ func (k *link) send() {
 			k.mu.Lock()
 			k.publishing = true
 			k.mu.Unlock()
-			token, ok := k.client.Publish(e.Topic, 1, false, e.Payload).(*mqtt.PublishToken)
+			token, ok := k.client.Publish(e.Topic, 1, e.Retained, e.Payload).(*mqtt.PublishToken)
 			if !ok || token.MessageID() == 0 || failed(token) {
 				k.end(errNotSent)
 				return

@@ -22,8 +22,13 @@ type Message struct {
 	Payload []byte
 	// Readings is how many readings Payload holds; it is only counted.
 	Readings int
+	// Retained asks the broker to keep the message for later subscribers of the topic.
+	Retained bool
 	// Note is whatever the caller wants to find again in Acknowledged.
 	Note any
+	// Done is called when the message is acknowledged, in place of the publisher's own function and by its rules; nil
+	// leaves it to that.
+	Done func(Message)
 }
 
 // Counts is the state of a publisher.
@@ -147,7 +152,10 @@ func (p *Publisher) Broker() string { return p.url.Redacted() }
 
 // confirm counts one acknowledged message. The hook comes first: what is counted was recorded.
 func (p *Publisher) confirm(m Message) {
-	if p.acknowledged != nil {
+	switch {
+	case m.Done != nil:
+		m.Done(m)
+	case p.acknowledged != nil:
 		p.acknowledged(m)
 	}
 	p.messages.Add(1)
