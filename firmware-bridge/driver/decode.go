@@ -12,6 +12,7 @@ func Decode(options Options, from map[string]any) error {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: options, ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.StringToTimeDurationHookFunc(),
+		MatchName:  func(key, field string) bool { return key == field },
 	})
 	if err != nil {
 		return fmt.Errorf("decode options into %T: %w", options, err)

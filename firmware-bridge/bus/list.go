@@ -1,0 +1,52 @@
+package bus
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// List finds the buses that a machine has, by the files below root ("/" but in tests): I2C, SPI, serial lines (by their
+// lasting names where there are such) and 1-Wire. A bus that is there may still be empty, or not be for sensors.
+func List(root string) []Config {
+	var all []Config
+	add := func(kind Kind, pattern string) (some bool) {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return false // the patterns are constants, and well formed
+		}
+		for _, path := range found {
+			device := "/" + strings.TrimPrefix(strings.TrimPrefix(path, filepath.Clean(root)), "/")
+			all = append(all, Config{ID: idOf(device), Type: kind, Device: device})
+		}
+		return len(found) > 0
+	}
+	add(I2C, "dev/i2c-*")
+	add(SPI, "dev/spidev*")
+	if !add(Serial, "dev/serial/by-id/*") {
+		add(Serial, "dev/ttyUSB*")
+		add(Serial, "dev/ttyACM*")
+	}
+	add(Serial, "dev/ttyAMA*")
+	if found, err := filepath.Glob(filepath.Join(root, "sys/bus/w1/devices/*-*")); err == nil && len(found) > 0 {
+		all = append(all, Config{ID: "onewire", Type: OneWire})
+	}
+	return all
+}
+
+// idOf makes a bus's id of its device: the last part of the path, in the letters that ids have.
+func idOf(device string) string {
+	id := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, filepath.Base(device))
+	id = strings.Trim(id, "-")
+	if len(id) > 32 {
+		id = strings.Trim(id[len(id)-32:], "-")
+	}
+	return id
+}
