@@ -55,9 +55,23 @@ func (b *I2CBus) Tx(address uint16, w, r []byte) error {
 	defer b.mu.Unlock()
 	c := b.chips[address]
 	if c == nil {
-		return fault.New(fault.Absent, fmt.Errorf("%s, address %#x: %w", b.name, address, errNobody), "")
+		return b.nobody(address)
 	}
 	return c.Tx(w, r)
+}
+
+// Quick asks whether there is a chip at the address.
+func (b *I2CBus) Quick(address uint16) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.chips[address] == nil {
+		return b.nobody(address)
+	}
+	return nil
+}
+
+func (b *I2CBus) nobody(address uint16) error {
+	return fault.New(fault.Absent, fmt.Errorf("%s, address %#x: %w", b.name, address, errNobody), "")
 }
 
 // SetSpeed does nothing.

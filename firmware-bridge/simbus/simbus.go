@@ -13,8 +13,12 @@ import (
 
 // Bus is a simulated bus: what belongs to its kind is set. Devices attach to that.
 type Bus struct {
-	Config bus.Config
-	I2C    *I2CBus
+	Config  bus.Config
+	I2C     *I2CBus
+	SPI     *SPIPort
+	Pins    *Pins
+	OneWire *Wires
+	Serial  *SerialLine
 }
 
 // New makes the simulated counterpart of a bus.
@@ -23,6 +27,14 @@ func New(cfg bus.Config) (*Bus, error) {
 	switch cfg.Type {
 	case bus.I2C:
 		b.I2C = &I2CBus{name: cfg.ID}
+	case bus.SPI:
+		b.SPI = &SPIPort{name: cfg.ID}
+	case bus.GPIO:
+		b.Pins = &Pins{name: cfg.ID, began: time.Now()}
+	case bus.OneWire:
+		b.OneWire = &Wires{name: cfg.ID}
+	case bus.Serial:
+		b.Serial = &SerialLine{cfg: cfg, changed: make(chan struct{})}
 	default:
 		return nil, fmt.Errorf("simulate bus %s: there is no simulated %s bus", cfg.ID, cfg.Type)
 	}
@@ -34,6 +46,18 @@ func (b *Bus) Bus() *bus.Bus {
 	open := &bus.Bus{Config: b.Config}
 	if b.I2C != nil {
 		open.I2C = b.I2C
+	}
+	if b.SPI != nil {
+		open.SPI = b.SPI
+	}
+	if b.Pins != nil {
+		open.Pins = b.Pins
+	}
+	if b.OneWire != nil {
+		open.OneWire = b.OneWire
+	}
+	if b.Serial != nil {
+		open.Serial = b.Serial
 	}
 	return open
 }
