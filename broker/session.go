@@ -134,6 +134,18 @@ func mqttString(dst []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(dst, uint16(len(s))), s...)
 }
 
+// URL is the address of the MQTT port, mqtts where it speaks TLS; of use after Ready.
+func (b *Broker) URL() string {
+	if b.cert == nil {
+		return "mqtt://" + b.Addr()
+	}
+	return "mqtts://" + b.Addr()
+}
+
+// Dial connects a session of this process to the MQTT port, after Ready. With TLS it trusts the broker's own certificate
+// alone, whatever name is in it and whoever signed it.
+func (b *Broker) Dial(ctx context.Context) (net.Conn, error) { return b.dialSelf(ctx, b.Addr()) }
+
 // dialSelf connects to the broker's own port. A broker on every address is reached at 127.0.0.1: to look localhost up
 // would ask the name servers where /etc/hosts does not have it.
 func (b *Broker) dialSelf(ctx context.Context, addr string) (net.Conn, error) {

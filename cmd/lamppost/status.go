@@ -129,7 +129,7 @@ func (s *status) addresses(c *town) string {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "page and API  %s\n", c.server.URL())
 	if c.broker != nil {
-		fmt.Fprintf(&text, "MQTT broker   mqtt://%s\n", c.broker.Addr())
+		fmt.Fprintf(&text, "MQTT broker   %s\n", c.broker.URL())
 	}
 	if addr := c.endpoint.Addr(); addr != "" {
 		fmt.Fprintf(&text, "metrics       http://%s/metrics\n", addr)

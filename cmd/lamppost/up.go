@@ -163,7 +163,7 @@ func (c *town) ingestPart() service.Part {
 func (c *town) openIngest(ctx context.Context) (err error) {
 	cfg := c.cfg.Ingest
 	if c.broker != nil {
-		cfg.Broker.URL = "mqtt://" + c.broker.Addr()
+		cfg.Broker.URL, cfg.Broker.Dial = c.broker.URL(), c.broker.Dial
 		cfg.Broker.User, cfg.Broker.Password = c.broker.Session()
 	}
 	at := c.cfg.Store.Influx

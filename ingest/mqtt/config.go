@@ -1,8 +1,10 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 type Config struct {
 	// URL is mqtt://host:port, or mqtts://host:port for TLS. A user and password in it take precedence over the fields.
 	URL string `mapstructure:"url"`
+	// Dial, if not nil, connects to the broker of this process; URL then only says in words which one that is.
+	Dial func(ctx context.Context) (net.Conn, error) `mapstructure:"-"`
 	// ClientID names the persistent session at the broker. Two ingest processes at one broker need two.
 	ClientID string        `mapstructure:"client_id"`
 	User     string        `mapstructure:"user"`

@@ -46,7 +46,7 @@ func New(cfg Config, number int, reg prometheus.Registerer, log *slog.Logger) (*
 	s.down(errors.New("not connected yet"))
 	if u, err := url.Parse(cfg.URL); err != nil {
 		return nil, errors.New("broker's URL cannot be read") // err would show the password in it
-	} else if schemes[u.Scheme] == "tls" {
+	} else if schemes[u.Scheme] == "tls" && cfg.Dial == nil {
 		if s.tls, err = tlsConfig(cfg, u.Hostname()); err != nil {
 			return nil, err
 		}
@@ -259,6 +259,11 @@ func (s *Session) options(taking, connected context.Context, out chan<- *Batch, 
 }
 
 func (s *Session) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+	if s.cfg.Dial != nil {
+		limited, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
+		defer cancel()
+		return s.cfg.Dial(limited)
+	}
 	dialer := &net.Dialer{Timeout: s.cfg.ConnectTimeout}
 	port := u.Port()
 	if s.tls != nil {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/lamppost-city/lamppost/internal/endtoend"
+)
+
+// keyPair writes a certificate for city.example, which is no name of this machine, and its key.
+func keyPair(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "city.example"}, DNSNames: []string{"city.example"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
+		write(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+}
+
+// publishOverTLS sends one message as a publisher elsewhere would, and waits for its PUBACK.
+func publishOverTLS(t *testing.T, addr, certFile, user, password, payload string) {
+	t.Helper()
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("ssl://" + addr).SetClientID(user).SetUsername(user).SetPassword(password).
+		SetConnectTimeout(10 * time.Second).SetTLSConfig(&tls.Config{RootCAs: roots, ServerName: "city.example", MinVersion: tls.VersionTLS12}))
+	defer client.Disconnect(100)
+	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		t.Fatalf("connect over TLS: %v", token.Error())
+	}
+	if token := client.Publish("city/"+user+"/readings", 1, false, payload); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		t.Fatalf("publish over TLS: %v", token.Error())
+	}
+}
+
+func TestACityBeyondItsMachineTakesReadingsOverTLSWithPasswords(t *testing.T) {
+	certFile, keyFile := keyPair(t)
+	file := write(t, "lamppost.yml", fmt.Sprintf("broker: {server: {tls: {cert_file: %q, key_file: %q}}}\n", certFile, keyFile))
+	city := endtoend.NewCity(t, lamppost.itself, "--config", file)
+	password := strings.TrimSpace(well(t, "publishers", "add", "loop-1", "--data", city.Dir))
+	up := city.Start()
+	register(t, city)
+	publishOverTLS(t, city.MQTT, certFile, "loop-1", password, `{"time":"2026-03-01T12:00:00Z","speed":50}`)
+	city.Settled(1, 10*time.Second)
+	if !strings.Contains(up.Stdout(), "MQTT broker   mqtts://"+city.MQTT) {
+		t.Errorf("it does not say that its broker speaks TLS:\n%s", up.Stdout())
+	}
+	city.Stop()
+}
