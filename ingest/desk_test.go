@@ -30,7 +30,7 @@ func framesOf(t testing.TB, cfg Config, batches ...*mqtt.Batch) (frames []*frame
 			l.free <- u
 		}
 	}()
-	d := &desk{line: l, judge: newJudge(cfg, nil, nil), unit: <-l.free}
+	d := &desk{line: l, judge: newJudge(cfg, memory{}), unit: <-l.free}
 	d.judge.spill = d.spill
 	d.begin()
 	for _, b := range batches {
@@ -147,7 +147,7 @@ func TestCutsChangeNoSums(t *testing.T) {
 func TestLineForTheStoreIsReadBack(t *testing.T) {
 	quantities := telemetry.Quantities()
 	rapid.Check(t, func(t *rapid.T) {
-		j := newJudge(DefaultConfig(), nil, nil)
+		j := newJudge(DefaultConfig(), memory{})
 		var f frame.Frame
 		j.begin(&f, all{}, telemetry.UnixMilli(0).Time(), false)
 		want := telemetry.Reading{

@@ -1,10 +1,16 @@
 package ingest
 
-import "github.com/lamppost-city/lamppost/telemetry"
+import (
+	"time"
+
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
 
 // Directory tells what is registered. Ingest asks for the current sensors before every batch, so a change takes effect
 // with the next one.
 type Directory interface {
+	// Sensors may be called by several goroutines.
 	Sensors() Sensors
 }
 
@@ -23,4 +29,27 @@ type Sensor struct {
 	Site, District string
 	// Publisher may publish for the sensor beside the sensor itself; "" if nobody may.
 	Publisher telemetry.SensorID
+	// Cadence is how often the sensor should report; 0 if that is not known. What does not come is missing, unless the
+	// sensor's messages are numbered.
+	Cadence time.Duration
+	// Since is when the sensor was registered: nothing that was due before is missing.
+	Since telemetry.UnixMilli
+}
+
+// plan tells the ledger what is expected of sensors.
+type plan struct{ sensors Sensors }
+
+// planOf returns what to ask for the plan of each moment.
+func planOf(d Directory) func() ledger.Plan {
+	return func() ledger.Plan {
+		if sensors := d.Sensors(); sensors != nil {
+			return plan{sensors}
+		}
+		return nil
+	}
+}
+
+func (p plan) Expected(id telemetry.SensorID) (cadence time.Duration, since telemetry.UnixMilli) {
+	s, _ := p.sensors.Sensor(id)
+	return s.Cadence, s.Since
 }

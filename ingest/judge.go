@@ -22,8 +22,7 @@ type judge struct {
 
 	sensors    map[telemetry.SensorID]*sensor
 	publishers map[telemetry.SensorID]*publisher
-	newest     map[telemetry.SensorID]telemetry.UnixMilli
-	sequences  map[telemetry.SensorID]uint64
+	memory     memory // of sensors and publishers that have not been met
 
 	// spill ends the frame at work and begins another; nil for never.
 	spill func()
@@ -39,6 +38,7 @@ type judge struct {
 	// accepted collects readings for the live hub if live is true.
 	live     bool
 	accepted []telemetry.Reading
+	paces    []formerPace
 
 	// Of the message at work:
 	message telemetry.Message
@@ -57,14 +57,24 @@ type openLine struct {
 	measured telemetry.UnixMilli
 }
 
-func newJudge(cfg Config, newest map[telemetry.SensorID]telemetry.UnixMilli, sequences map[telemetry.SensorID]uint64) *judge {
+// memory is what is known of sensors and publishers from before.
+type memory struct {
+	newest    map[telemetry.SensorID]ledger.Report
+	sequences map[telemetry.SensorID]uint64
+	silences  map[telemetry.SensorID][]frame.Silence
+}
+
+func newJudge(cfg Config, known memory) *judge {
 	limits := telemetry.DefaultLimits()
 	limits.MaxReadings = cfg.MaxReadingsPerMessage
-	if newest == nil {
-		newest = make(map[telemetry.SensorID]telemetry.UnixMilli)
+	if known.newest == nil {
+		known.newest = make(map[telemetry.SensorID]ledger.Report)
 	}
-	if sequences == nil {
-		sequences = make(map[telemetry.SensorID]uint64)
+	if known.sequences == nil {
+		known.sequences = make(map[telemetry.SensorID]uint64)
+	}
+	if known.silences == nil {
+		known.silences = make(map[telemetry.SensorID][]frame.Silence)
 	}
 	return &judge{
 		cfg:        cfg,
@@ -72,8 +82,7 @@ func newJudge(cfg Config, newest map[telemetry.SensorID]telemetry.UnixMilli, seq
 		prefix:     []byte(cfg.Broker.TopicRoot + "/"),
 		sensors:    make(map[telemetry.SensorID]*sensor),
 		publishers: make(map[telemetry.SensorID]*publisher),
-		newest:     newest,
-		sequences:  sequences,
+		memory:     known,
 	}
 }
 
@@ -83,7 +92,7 @@ func (j *judge) begin(f *frame.Frame, directory Sensors, now time.Time, live boo
 	j.frame = f
 	j.follow(directory)
 	j.serial++
-	j.live, j.accepted, j.refusedBytes, j.line = live, nil, 0, openLine{}
+	j.live, j.accepted, j.paces, j.refusedBytes, j.line = live, nil, j.paces[:0], 0, openLine{}
 	j.oldest = telemetry.MilliOf(j.cfg.OldestTime)
 	if j.cfg.Retention > 0 {
 		j.oldest = max(j.oldest, telemetry.MilliOf(now.Add(-j.cfg.Retention)))
@@ -100,7 +109,10 @@ func (j *judge) follow(directory Sensors) {
 	for id, s := range j.sensors {
 		if registered, ok := directory.Sensor(id); !ok {
 			s.forget()
-			j.newest[id] = s.floor // should it come back
+			j.memory.newest[id] = ledger.Report{Measured: s.floor, Numbered: s.pace.numbered} // should it come back
+			if len(s.pace.open) > 0 {
+				j.memory.silences[id] = s.pace.open
+			}
 			delete(j.sensors, id)
 		} else if s.registered != registered {
 			s.moved(registered)
@@ -108,7 +120,7 @@ func (j *judge) follow(directory Sensors) {
 	}
 	for id := range j.publishers {
 		if _, registered := directory.Sensor(id); !registered && !directory.Publisher(id) {
-			j.sequences[id] = j.publishers[id].last
+			j.memory.sequences[id] = j.publishers[id].last
 			delete(j.publishers, id)
 		}
 	}
@@ -119,7 +131,9 @@ func (j *judge) follow(directory Sensors) {
 func (j *judge) startOver() {
 	for _, s := range j.sensors {
 		s.forget()
+		s.reports.forget()
 	}
+	j.restorePaces()
 	j.frame.Reset()
 	j.serial++
 	j.accepted, j.refusedBytes = nil, 0
@@ -128,7 +142,7 @@ func (j *judge) startOver() {
 // full tells whether the frame is to end here. It counts each part at its largest encoded size.
 func (j *judge) full() bool {
 	f := j.frame
-	return len(f.Lines)+j.refusedBytes+160*len(f.Minutes)+96*len(f.Rejections)+80*len(f.Sequences)+10*len(f.Released)+
+	return len(f.Lines)+j.refusedBytes+160*len(f.Minutes)+96*len(f.Rejections)+80*len(f.Sequences)+maxSilencesBytes*len(f.Silences)+10*len(f.Released)+
 		3*len(f.Accepted)+256*len(f.Suspects) >= maxFrameBytes
 }
 
@@ -262,7 +276,7 @@ func (j *judge) intern(id []byte) telemetry.SensorID {
 	}
 	known := telemetry.SensorID(id)
 	if _, registered := j.directory.Sensor(known); registered || j.directory.Publisher(known) {
-		last, numbered := j.sequences[known]
+		last, numbered := j.memory.sequences[known]
 		j.publishers[known] = &publisher{id: known, last: last, any: numbered}
 	}
 	return known
@@ -295,8 +309,12 @@ func (j *judge) sensor(id telemetry.SensorID) *sensor {
 	if !known {
 		return nil
 	}
-	floor := j.newest[id]
-	s := &sensor{id: id, registered: registered, floor: floor, reports: times{floor: floor}}
+	newest := j.memory.newest[id]
+	s := &sensor{
+		id: id, registered: registered, floor: newest.Measured, reports: times{floor: newest.Measured},
+		pace: pace{last: newest.Measured, numbered: newest.Numbered, open: j.memory.silences[id]},
+	}
+	delete(j.memory.silences, id) // it may be written to from now on
 	j.sensors[id] = s
 	return s
 }
@@ -349,8 +367,11 @@ func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quan
 	}
 	minute.Accepted++
 	j.frame.Accepted[len(j.frame.Accepted)-1]++
-	minute.Newest = max(minute.Newest, r.Measured)
-	if s.reports.see(r.Measured, j.serial) == fresh {
+	if r.Measured >= minute.Newest {
+		minute.Newest, minute.Numbered = r.Measured, j.message.HasSeq
+	}
+	reported := s.reports.see(r.Measured, j.serial)
+	if reported == fresh {
 		minute.Reports++
 	}
 	if r.Stamped {
@@ -367,6 +388,9 @@ func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quan
 	}
 	if j.live {
 		j.accepted = append(j.accepted, *r)
+	}
+	if reported != repeated {
+		j.keepPace(s, r)
 	}
 }
 

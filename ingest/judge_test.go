@@ -25,13 +25,20 @@ func (all) Sensor(telemetry.SensorID) (Sensor, bool) {
 	return Sensor{Site: "corner", District: "harbour", Publisher: "bridge-1"}, true
 }
 
+// paced registers every sensor with a cadence.
+type paced struct{ all }
+
+func (paced) Sensor(telemetry.SensorID) (Sensor, bool) {
+	return Sensor{Site: "corner", District: "harbour", Cadence: time.Second, Since: 1}, true
+}
+
 func delivery(topic, payload string) *mqtt.Delivery {
 	return &mqtt.Delivery{Topic: []byte(topic), Payload: []byte(payload), SizeBytes: int64(len(payload)), Received: 1_772_366_401_000}
 }
 
 func judged(t testing.TB, deliveries ...*mqtt.Delivery) *frame.Frame {
 	t.Helper()
-	j := newJudge(DefaultConfig(), nil, nil)
+	j := newJudge(DefaultConfig(), memory{})
 	var f frame.Frame
 	j.begin(&f, all{}, time.UnixMilli(1_772_366_401_000), false)
 	for _, d := range deliveries {
@@ -160,52 +167,71 @@ func FuzzLines(f *testing.F) {
 }
 
 func TestJudgingInSteadyStateAllocatesNothing(t *testing.T) {
-	j := newJudge(DefaultConfig(), nil, nil)
-	var f frame.Frame
-	n := 0
-	payload := make([]byte, 0, 128)
-	d := delivery("city/loop-1/readings", "")
-	once := func() {
-		j.begin(&f, all{}, time.UnixMilli(1_772_366_401_000), false)
-		n++
-		payload = fmt.Appendf(payload[:0], `{"time":%d,"seq":%d,"speed":47.5,"intensity":12,"occupancy":0.31}`, 1_772_366_000_000+n, n)
-		d.Payload, d.SizeBytes = payload, int64(len(payload))
-		j.add(d)
-	}
-	for range 200 {
-		once()
-	}
-	// fmt.Appendf boxes two numbers, and the race detector costs one more.
-	if got := testing.AllocsPerRun(200, once); got > 3 {
-		t.Errorf("%v allocations a message", got)
-	}
-	if len(f.Refused) > 0 || f.Minutes[0].Accepted != 3 {
-		t.Fatalf("frame: %+v", f)
+	for name, c := range map[string]struct {
+		directory Sensors
+		payload   string
+	}{
+		"numbered":     {all{}, `{"time":%d,"seq":%d,"speed":47.5,"intensity":12,"occupancy":0.31}`},
+		"by a cadence": {paced{}, `{"time":%d,"speed":47.5,"intensity":%d,"occupancy":0.31}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJudge(DefaultConfig(), memory{})
+			var f frame.Frame
+			n := 0
+			payload := make([]byte, 0, 128)
+			d := delivery("city/loop-1/readings", "")
+			once := func() {
+				j.begin(&f, c.directory, time.UnixMilli(1_772_366_401_000), false)
+				n++
+				payload = fmt.Appendf(payload[:0], c.payload, 1_772_366_000_000+n, n)
+				d.Payload, d.SizeBytes = payload, int64(len(payload))
+				j.add(d)
+			}
+			for range 200 {
+				once()
+			}
+			// fmt.Appendf boxes two numbers, and the race detector costs one more.
+			if got := testing.AllocsPerRun(200, once); got > 3 {
+				t.Errorf("%v allocations a message", got)
+			}
+			if len(f.Refused) > 0 || f.Minutes[0].Accepted != 3 || f.Minutes[0].Missing != 0 {
+				t.Fatalf("frame: %+v", f)
+			}
+		})
 	}
 }
 
+// BenchmarkJudge is given messages of a thousand sensors in turn: the same few again and again, and new ones.
 func BenchmarkJudge(b *testing.B) {
+	const first = 1_772_366_000_000
 	for _, c := range []struct {
 		name, payload string
-		readings      int
+		directory     Sensors
+		fresh         bool
 	}{
-		{"3 fields of JSON", `{"time":%d,"seq":%d,"speed":47.5,"intensity":12,"occupancy":0.31}`, 3},
+		{"3 fields of JSON", `{"time":%d,"seq":%d,"speed":47.5,"intensity":12,"occupancy":0.31}`, all{}, false},
+		{"new ones", `{"time":%d,"seq":%d,"speed":47.5,"intensity":12,"occupancy":0.31}`, all{}, true},
+		{"new ones by a cadence", `{"time":%d,"intensity":%d,"speed":47.5,"occupancy":0.31}`, paced{}, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			j := newJudge(DefaultConfig(), nil, nil)
+			j := newJudge(DefaultConfig(), memory{})
 			var f frame.Frame
 			deliveries := make([]*mqtt.Delivery, 4096)
 			for i := range deliveries {
-				deliveries[i] = delivery(fmt.Sprintf("city/loop-%d/readings", i%1000), fmt.Sprintf(c.payload, 1_772_366_000_000+i, i/1000))
+				deliveries[i] = delivery(fmt.Sprintf("city/loop-%d/readings", i%1000), fmt.Sprintf(c.payload, first+i, i/1000))
 			}
 			b.ReportAllocs()
 			b.SetBytes(int64(len(deliveries[0].Payload)))
 			i := 0
 			for b.Loop() {
 				if i%1024 == 0 {
-					j.begin(&f, all{}, time.UnixMilli(1_772_366_401_000), false)
+					j.begin(&f, c.directory, time.UnixMilli(1_772_366_401_000), false)
 				}
-				j.add(deliveries[i%len(deliveries)])
+				d := deliveries[i%len(deliveries)]
+				if c.fresh {
+					strconv.AppendInt(d.Payload[:len(`{"time":`)], first+int64(i), 10) // as long as the one before
+				}
+				j.add(d)
 				i++
 			}
 		})

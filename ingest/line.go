@@ -85,6 +85,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Line, error) {
 	if l.ledger, err = ledger.Open(ctx, filepath.Join(cfg.Dir, "ledger.db"), cfg.Ledger, deps.Metrics, deps.Log); err != nil {
 		return nil, errors.Join(err, l.spool.Close())
 	}
+	l.ledger.Expect(planOf(deps.Directory))
 	if l.reader, err = l.spool.Reader(readerName); err == nil {
 		l.writer = write.New(cfg.Writer, write.Deps{Reader: l.reader, Ledger: l.ledger, Store: deps.Store, Metrics: deps.Metrics, Log: deps.Log})
 		err = l.openSessions()

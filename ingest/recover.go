@@ -57,15 +57,15 @@ func (l *Line) start(ctx context.Context) (*judge, error) {
 	if err := l.writer.Start(settled); err != nil {
 		return nil, err
 	}
-	newest, err := l.ledger.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
 	sequences, err := l.ledger.Sequences(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return newJudge(l.cfg, newest, sequences), nil
+	silences, err := l.ledger.Silences(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newJudge(l.cfg, memory{newest: l.ledger.Newest(), sequences: sequences, silences: silences}), nil
 }
 
 // replaced tells whether the spool has no such position: what the ledger has seen of it is gone. A spool loses only

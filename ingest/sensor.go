@@ -12,12 +12,16 @@ type sensor struct {
 	floor   telemetry.UnixMilli
 	series  []series
 	reports times
+	pace    pace
 	heads   []head
 
 	// minute is the index in the frame with the serial number frame, for the minute at.
 	frame  uint64
 	at     int64
 	minute int
+	// silences is the index in the frame with the serial number paced.
+	paced    uint64
+	silences int
 }
 
 // series is one quantity and channel of a sensor.

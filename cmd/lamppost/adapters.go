@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/lamppost-city/lamppost/api"
@@ -22,7 +22,8 @@ import (
 // directory shows the registry to ingest.
 type directory struct {
 	registry *registry.Registry
-	current  atomic.Pointer[sensors]
+	mu       sync.Mutex
+	current  *sensors
 }
 
 // sensors is a snapshot as ingest sees it.
@@ -31,18 +32,17 @@ type sensors struct {
 	version  uint64
 }
 
-// Sensors is called by one goroutine, for every batch.
+// Sensors is called for every batch, and when the ledger is asked what is missing.
 func (d *directory) Sensors() ingest.Sensors {
-	snapshot, known := d.registry.Snapshot(), d.current.Load()
-	if known == nil || known.snapshot != snapshot {
-		next := &sensors{snapshot: snapshot, version: 1}
-		if known != nil {
-			next.version = known.version + 1
-		}
-		d.current.Store(next)
-		return next
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	snapshot := d.registry.Snapshot()
+	if d.current == nil {
+		d.current = &sensors{snapshot: snapshot, version: 1}
+	} else if d.current.snapshot != snapshot {
+		d.current = &sensors{snapshot: snapshot, version: d.current.version + 1}
 	}
-	return known
+	return d.current
 }
 
 func (s *sensors) Version() uint64 { return s.version }
@@ -52,7 +52,7 @@ func (s *sensors) Sensor(id telemetry.SensorID) (ingest.Sensor, bool) {
 	if !ok {
 		return ingest.Sensor{}, false
 	}
-	known := ingest.Sensor{Site: sensor.Site, Publisher: sensor.Publisher}
+	known := ingest.Sensor{Site: sensor.Site, Publisher: sensor.Publisher, Cadence: sensor.Cadence, Since: telemetry.MilliOf(sensor.CreatedAt)}
 	if site, ok := s.snapshot.Site(sensor.Site); ok {
 		known.District = site.District
 	}

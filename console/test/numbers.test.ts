@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, delay, isRatio, perSecond, plain, share, shown, ticks, withUnit } from '../src/words/numbers.ts';
+import { bytes, delay, isRatio, meter, perSecond, plain, share, shown, ticks, withUnit } from '../src/words/numbers.ts';
 import { ago, everySpan, span, timesIn } from '../src/words/times.ts';
 
 const N = '\u202f';
@@ -30,8 +30,20 @@ describe('numbers', () => {
   });
 
   it('a live number keeps its width', () => {
-    expect(withUnit(49.98, 'Hz')).toBe(`50.0${N}Hz`);
-    expect(withUnit(50.04, 'Hz')).toBe(`50.0${N}Hz`);
+    expect(withUnit(38.96, 'km/h')).toBe(`39.0${N}km/h`);
+    expect(withUnit(38.44, 'km/h')).toBe(`38.4${N}km/h`);
+  });
+
+  it('a frequency shows what the grid does', () => {
+    expect(withUnit(49.976, 'Hz')).toBe(`49.98${N}Hz`);
+    expect(withUnit(50, 'Hz')).toBe(`50.00${N}Hz`);
+  });
+
+  it('a meter shows its whole count, so that it is seen to grow', () => {
+    expect(meter(20_922.46, 'kWh')).toEqual({ number: '20,922.46', unit: 'kWh' });
+    expect(meter(20_923, 'kWh')).toEqual({ number: '20,923.00', unit: 'kWh' });
+    expect(meter(1_284, '')).toEqual({ number: '1,284', unit: '' });
+    expect(meter(Number.NaN, 'kWh')).toEqual({ number: 'no value', unit: '' });
   });
 
   it('an axis tells its values apart, in one unit', () => {

@@ -4,8 +4,8 @@ import { sparkPath } from '../src/chart/Sparkline.tsx';
 import { middleOf, namePoints } from '../src/map/names.ts';
 import { longestFirst } from '../src/overview/Attention.tsx';
 import { byDistrict } from '../src/overview/Districts.tsx';
-import { titleAtSite, titleOf } from '../src/words/names.ts';
-import { combine, grow, prepend, trendOf } from '../src/overview/trends.ts';
+import { madeOf, titleAtSite, titleOf } from '../src/words/names.ts';
+import { combine, grow, hasPast, prepend, trendOf } from '../src/overview/trends.ts';
 
 const sensor = (id: string, last_seen: string | null): Sensor => ({
   id, title: id, site: 'x', site_title: 'X', district: 'd', lon: 0, lat: 0, publisher: id, cadence_s: 10, quantities: [], domains: [], state: 'silent', last_seen,
@@ -77,6 +77,19 @@ describe('trends', () => {
     expect(seldom.map(([, v]) => v)).toEqual(Array.from({ length: 10 }, () => 6));
     const away = combine([series([[0, 5], [15 * step, 5]]), series(often)], 'sum', 0, 15 * step, step);
     expect(away.map(([t]) => t / step)).toEqual([0, 1, 2, 15]);
+  });
+
+  it('history knows nothing of how many sensors were in a state, nor of many sensors at once', () => {
+    expect(hasPast({ sensors: 20 }, { kind: 'gauge' })).toBe(true);
+    expect(hasPast({ sensors: 20 }, { kind: 'state' })).toBe(false);
+    expect(hasPast({ sensors: 20 }, undefined)).toBe(false);
+    expect(hasPast({ sensors: 5000 }, { kind: 'gauge' })).toBe(false);
+  });
+
+  it('a sum of counts says that each sensor has its own period', () => {
+    expect(madeOf('sum', { kind: 'count' })).toBe('last counts of');
+    expect(madeOf('sum', { kind: 'gauge' })).toBe('sum of');
+    expect(madeOf('max', { kind: 'count' })).toBe('highest of');
   });
 
   it('a step at which nothing was said is left out', () => {

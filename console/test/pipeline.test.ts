@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cellsOf, cellState } from '../src/sensor/Completeness.tsx';
 import { newest } from '../src/sensor/Sensor.tsx';
 import { difference, rejectedTotal } from '../src/pipeline/Ledger.tsx';
+import { isBehind, isHeldUp } from '../src/pipeline/waiting.ts';
 import { asText, decodeBase64, hexLines, layOut } from '../src/pipeline/payload.ts';
 import { REASON_NAMES, reasonOf } from '../src/words/reasons.ts';
 import type { Reading } from '../src/api/types.ts';
@@ -30,6 +31,18 @@ describe('the ledger', () => {
     expect(cells.slice(-3).map(cellState)).toEqual(['refused', 'gone', 'part']);
     expect(cells.at(-1)).toEqual({ start: Date.UTC(2026, 4, 4, 12), accepted: 6, missing: 1, rejected: 0 });
     expect(cells.reduce((sum, c) => sum + c.accepted, 0)).toBe(7);
+  });
+});
+
+describe('what waits', () => {
+  it.each([
+    ['nothing waits, and the spool is empty', 0, 0, false, false],
+    ['nothing waits, although the spool still holds what was written', 0, 2, false, false],
+    ['what has just come is not held up', 40, 0.4, false, false],
+    ['what waits for longer is', 40, 3, true, false],
+    ['a store that does not keep up', 40_000, 90, true, true],
+  ])('%s', (_, waiting, oldest_s, heldUp, behind) => {
+    expect([isHeldUp({ waiting, spool: { oldest_s } }), isBehind({ waiting, spool: { oldest_s } })]).toEqual([heldUp, behind]);
   });
 });
 

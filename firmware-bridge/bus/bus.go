@@ -13,9 +13,9 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"time"
 
-	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/spi"
 )
@@ -132,7 +132,7 @@ func (b *Bus) Close() error {
 type Pins interface {
 	// Pin finds a line by name ("GPIO17") or by its number on the chip ("17"). The pin is the caller's alone until its
 	// Halt; a pin that is taken is an error.
-	Pin(name string) (gpio.PinIO, error)
+	Pin(name string) (Pin, error)
 }
 
 // Wires are the devices on 1-Wire lines, as the kernel's w1 driver shows them: no rights are needed but to read.
@@ -151,6 +151,33 @@ type Mode struct {
 	// Parity is none, even or odd.
 	Parity   string
 	StopBits int
+}
+
+// Mode is the driver's, save where the settings of the bus say otherwise.
+func (c Config) Mode(driver Mode) Mode {
+	m := Mode{Baud: c.Baud, DataBits: c.DataBits, Parity: c.Parity, StopBits: c.StopBits}
+	if m.Baud == 0 {
+		m.Baud = driver.Baud
+	}
+	if m.DataBits == 0 {
+		m.DataBits = driver.DataBits
+	}
+	if m.Parity == "" {
+		m.Parity = driver.Parity
+	}
+	if m.StopBits == 0 {
+		m.StopBits = driver.StopBits
+	}
+	return m
+}
+
+// String writes it as it is said: 9600 8N1.
+func (m Mode) String() string {
+	parity := "?"
+	if m.Parity != "" {
+		parity = strings.ToUpper(m.Parity[:1])
+	}
+	return fmt.Sprintf("%d %d%s%d", m.Baud, m.DataBits, parity, m.StopBits)
 }
 
 // Line is a serial line. It has one user at a time.

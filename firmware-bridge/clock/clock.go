@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -97,45 +98,134 @@ type Status struct {
 }
 
 // Clock knows the date, or does not know it yet. All methods may be called by several goroutines at once.
-type Clock struct{}
+type Clock struct {
+	cfg     Config
+	machine Machine
+	log     *slog.Logger
+	boot    Boot
+	file    boots
+
+	known   chan struct{} // closed once the date is known
+	changed chan struct{} // capacity 1: there may be something to keep
+
+	mu     sync.Mutex
+	told   map[Source]estimate
+	doubt  map[Source]estimate // the newest statement that contradicts what the same source has said before
+	best   estimate            // Source is "" while the date is not known
+	since  Instant
+	absurd map[Source]bool // the source's newest statement was refused
+	// refused counts them; contradiction and fault are those of Status.
+	refused              uint64
+	contradiction, fault string
+}
 
 // Open reads what is known of earlier boots from folder dir, which it makes if need be. It returns a clock even where
 // the folder cannot be read or written: then a later boot cannot date what is measured now. The error is one of cfg.
 // Run has to run for the date to be found in the system's clock.
 func Open(cfg Config, dir string, log *slog.Logger) (*Clock, error) {
-	return nil, errors.ErrUnsupported
+	return OpenOn(cfg, dir, ThisMachine(), log)
 }
 
-// Run watches the system's clock until ctx ends, and keeps what is known of this boot on the disk.
-func (c *Clock) Run(ctx context.Context) error { return errors.ErrUnsupported }
+// OpenOn is Open on another machine than this one, such as that of a test.
+func OpenOn(cfg Config, dir string, machine Machine, log *slog.Logger) (*Clock, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("settings of the clock: %w", err)
+	}
+	c := &Clock{
+		cfg: cfg, machine: machine, log: log, boot: machine.Boot(), known: make(chan struct{}), changed: make(chan struct{}, 1),
+		told: make(map[Source]estimate), doubt: make(map[Source]estimate), absurd: make(map[Source]bool),
+	}
+	var err error
+	c.file, err = openBoots(dir, cfg.Boots)
+	if err != nil {
+		c.fault = err.Error()
+		log.Warn("what was measured in earlier boots without a date cannot be dated", "error", c.fault)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.file.find(c.boot); ok && c.possible(e.date(c.Now())) {
+		e.source = Kept
+		c.told[Kept] = e
+		c.file.saved = e
+	}
+	c.lookAtSystem()
+	return c, nil
+}
+
+// lookEvery is how often the system's clock is looked at. It costs three calls without leaving the process, and one that
+// does.
+const lookEvery = time.Second
+
+// Run watches the system's clock until ctx ends, and keeps what is known of this boot on the disk. It returns nil.
+func (c *Clock) Run(ctx context.Context) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			c.keep()
+			return nil
+		case <-c.changed:
+		case <-ticker.C:
+			c.mu.Lock()
+			c.lookAtSystem()
+			c.mu.Unlock()
+		}
+		c.keep()
+	}
+}
 
 // Now is the present moment of the machine's own clock.
-func (c *Clock) Now() Instant { return 0 }
-
-// Tell says what the date was at an instant, as a satellite receiver knows it: wrong by within at most.
-func (c *Clock) Tell(date time.Time, at Instant, within time.Duration) {
-	c.TellFrom(GNSS, date, at, within)
-}
-
-// TellFrom is Tell of another source.
-func (c *Clock) TellFrom(source Source, date time.Time, at Instant, within time.Duration) {}
+func (c *Clock) Now() Instant { return c.machine.Now() }
 
 // Date returns the date, in UTC, at an instant of this boot; false while it is not known.
-func (c *Clock) Date(at Instant) (time.Time, bool) { return time.Time{}, false }
+func (c *Clock) Date(at Instant) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.best.source == "" {
+		return time.Time{}, false
+	}
+	return c.best.date(at), true
+}
 
 // DateOf returns the date at an instant of any boot; false where nobody has ever known it. What it does not know of an
 // earlier boot it will never know.
-func (c *Clock) DateOf(boot Boot, at Instant) (time.Time, bool) { return time.Time{}, false }
+func (c *Clock) DateOf(boot Boot, at Instant) (time.Time, bool) {
+	if boot == c.boot {
+		return c.Date(at)
+	}
+	e, ok := c.file.find(boot)
+	return e.date(at), ok
+}
+
+// ahead is how far a date may lie in the future: ingest refuses what does so by more.
+const ahead = 5 * time.Minute
 
 // Believable says whether a date can be: not before this program was built, and not decades later. Where the date is
 // known, what lies more than a few minutes ahead of it cannot be either.
-func (c *Clock) Believable(date time.Time) bool { return false }
+func (c *Clock) Believable(date time.Time) bool {
+	if !c.possible(date) {
+		return false
+	}
+	now, ok := c.Date(c.Now())
+	return !ok || date.Before(now.Add(ahead))
+}
 
 // Boot is the present start of the machine.
-func (c *Clock) Boot() Boot { return Boot{} }
+func (c *Clock) Boot() Boot { return c.boot }
 
 // Known is closed once the date is known.
-func (c *Clock) Known() <-chan struct{} { return nil }
+func (c *Clock) Known() <-chan struct{} { return c.known }
 
 // Status returns what is known of the date.
-func (c *Clock) Status() Status { return Status{} }
+func (c *Clock) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Status{Source: c.best.source, Since: c.since, Refused: c.refused, Contradiction: c.contradiction, Fault: c.fault}
+	if s.Source != "" {
+		now := c.Now()
+		s.Uncertainty = c.uncertainty(c.best, now)
+		s.SystemOffset = c.machine.Date().Sub(c.best.date(now))
+	}
+	return s
+}

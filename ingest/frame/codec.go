@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 // version is the first byte of an encoded frame. The rest is a sequence of varints and length-prefixed strings, section
 // by section in the order of Frame's fields. The spool's checksum protects it.
-const version = 1
+const version = 2
+
+// withoutSilences is the version that knew neither silences nor whether a minute's newest reading was numbered. A spool
+// that it has left is read.
+const withoutSilences = 1
 
 // Append encodes f behind dst.
 func Append(dst []byte, f *Frame) []byte {
@@ -24,6 +29,7 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, string(m.Sensor))
 		dst = binary.AppendVarint(dst, m.Minute)
 		dst = binary.AppendVarint(dst, int64(m.Newest))
+		dst = appendBool(dst, m.Numbered)
 		for _, n := range []int64{m.Received, m.Duplicate, m.Late, m.Stamped, m.Accepted, m.Reports, m.Missing} {
 			dst = binary.AppendVarint(dst, n)
 		}
@@ -40,6 +46,7 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, string(s.Publisher))
 		dst = binary.AppendUvarint(dst, s.Seq)
 	}
+	dst = appendSilences(dst, f.Silences)
 	dst = appendRefused(dst, f.Refused)
 	dst = binary.AppendUvarint(dst, uint64(len(f.Released)))
 	for _, id := range f.Released {
@@ -60,11 +67,22 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, s.Channel)
 		dst = binary.AppendVarint(dst, int64(s.Measured))
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.Value))
-		late := byte(0)
-		if s.Late {
-			late = 1
+		dst = appendBool(dst, s.Late)
+	}
+	return dst
+}
+
+// appendSilences writes times as what they are later than the one before.
+func appendSilences(dst []byte, all []SensorSilences) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(all)))
+	for i := range all {
+		dst = appendText(dst, string(all[i].Sensor))
+		dst = binary.AppendUvarint(dst, uint64(len(all[i].Open)))
+		for _, s := range all[i].Open {
+			for _, n := range []int64{int64(s.From), int64(s.To - s.From), int64(s.End - s.To), int64(s.Cadence)} {
+				dst = binary.AppendVarint(dst, n)
+			}
 		}
-		dst = append(dst, late)
 	}
 	return dst
 }
@@ -89,6 +107,13 @@ func appendRefused(dst []byte, refused []Refused) []byte {
 		}
 	}
 	return dst
+}
+
+func appendBool(dst []byte, is bool) []byte {
+	if is {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
 }
 
 func appendText[T string | []byte](dst []byte, text T) []byte {
@@ -117,12 +142,16 @@ var ErrVersion = errors.New("written by another version of lamppost")
 func (p *Parser) Parse(data []byte, f *Frame) error {
 	f.Reset()
 	r := reader{rest: data, parser: p}
-	if v := r.byte(); r.err == nil && v != version {
-		return fmt.Errorf("%w: frame of version %d, this program reads %d", ErrVersion, v, version)
+	v := r.byte()
+	if r.err == nil && v != version && v != withoutSilences {
+		return fmt.Errorf("%w: frame of version %d, this program reads up to %d", ErrVersion, v, version)
 	}
 	f.Serial, f.Received = r.uvarint(), telemetry.UnixMilli(r.varint())
 	for range r.count() {
-		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
+		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint()), Numbered: true}
+		if v != withoutSilences {
+			m.Numbered = r.byte() != 0
+		}
 		for _, n := range []*int64{&m.Received, &m.Duplicate, &m.Late, &m.Stamped, &m.Accepted, &m.Reports, &m.Missing} {
 			*n = r.varint()
 		}
@@ -135,6 +164,11 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 	}
 	for range r.count() {
 		f.Sequences = append(f.Sequences, Sequence{Publisher: telemetry.SensorID(r.text()), Seq: r.uvarint()})
+	}
+	if v != withoutSilences {
+		for range r.count() {
+			f.Silences = append(f.Silences, r.silences())
+		}
 	}
 	for range r.count() {
 		f.Refused = append(f.Refused, r.refused())
@@ -180,6 +214,18 @@ func (r *reader) refused() Refused {
 		})
 	}
 	return m
+}
+
+func (r *reader) silences() SensorSilences {
+	s := SensorSilences{Sensor: telemetry.SensorID(r.text())}
+	for range r.count() {
+		from, length, rest, cadence := r.varint(), r.varint(), r.varint(), r.varint()
+		s.Open = append(s.Open, Silence{
+			From: telemetry.UnixMilli(from), To: telemetry.UnixMilli(from + length), End: telemetry.UnixMilli(from + length + rest),
+			Cadence: time.Duration(cadence),
+		})
+	}
+	return s
 }
 
 func (r *reader) fail() {

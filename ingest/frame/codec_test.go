@@ -1,8 +1,10 @@
 package frame_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -16,13 +18,20 @@ func example() *frame.Frame {
 		Serial:   1 << 60,
 		Received: 1_740_000_000_000,
 		Minutes: []frame.Minute{
-			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Counts: frame.Counts{
+			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Numbered: true, Counts: frame.Counts{
 				Received: 9, Duplicate: 1, Late: 2, Stamped: 3, Accepted: 8, Reports: 4, Missing: -5,
 			}},
 			{Sensor: "", Minute: -1},
 		},
 		Rejections: []frame.Rejection{{Sensor: "loop-1", Minute: 29_000_001, Reason: telemetry.ReasonRange, N: 7}},
 		Sequences:  []frame.Sequence{{Publisher: "bridge-1", Seq: 1 << 63}},
+		Silences: []frame.SensorSilences{
+			{Sensor: "loop-1", Open: []frame.Silence{
+				{From: 1_740_000_000_000, To: 1_740_000_060_000, End: 1_740_000_090_000, Cadence: 10 * time.Second},
+				{From: -5, To: 0, End: 0, Cadence: time.Millisecond},
+			}},
+			{Sensor: "loop-2"},
+		},
 		Refused: []frame.Refused{{
 			Received: 1_740_000_000_000, Minute: 29_000_000, Topic: "city/bridge-1/readings", Publisher: "bridge-1", Payload: []byte{0, 1, 255}, SizeBytes: 10_000_000,
 			Faults: []frame.Fault{{Reason: telemetry.ReasonTooLarge, Counted: "bridge-1", Sensor: "x", Detail: "10 MB", Readings: 1}},
@@ -76,9 +85,35 @@ func TestFrameOfAnotherVersionIsToldFromADamagedOne(t *testing.T) {
 	}
 }
 
+// before is example, without silences, as version 1 wrote it.
+const before = "0180808080808080801080e0a781a46502066c6f6f702d318085d41bf6e1a781a465120204061008090001000000000000000001066c6f6f702d3182" +
+	"85d41b0b0e01086272696467652d31808080808080808080010180e0a781a4658085d41b16636974792f6272696467652d312f72656164696e677308" +
+	"6272696467652d31030001ff80dac4090102086272696467652d310178053130204d42020206072d747261666669632c73656e736f723d6c6f6f702d" +
+	"312073706565643d343720313734303030303030303132330a0201ffff03010001066c6f6f702d310573706565640132f6e1a781a4650000000000a0" +
+	"47c001"
+
+func TestSpoolOfTheVersionBeforeIsRead(t *testing.T) {
+	data, err := hex.DecodeString(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := example()
+	want.Silences = nil
+	for i := range want.Minutes {
+		want.Minutes[i].Numbered = true // nothing was known of it: no report is missing by cadence
+	}
+	var got frame.Frame
+	if err := frame.NewParser().Parse(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, &got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseOfKnownSensorsAllocatesNothing(t *testing.T) {
 	f := example()
-	f.Refused = nil
+	f.Refused, f.Silences = nil, nil
 	data := frame.Append(nil, f)
 	parser := frame.NewParser()
 	var got frame.Frame

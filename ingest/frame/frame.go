@@ -4,11 +4,15 @@
 // quarantine. Because all three lie in the same durable frame, none of them can be lost or counted twice by a crash
 // between two of them: the spool's position tells how far each has been carried on.
 //
-//	messages ──► ingest ──► Frame ──► spool ──► ledger  (Minutes, Rejections, Sequences, Refused)
+//	messages ──► ingest ──► Frame ──► spool ──► ledger  (Minutes, Rejections, Sequences, Silences, Refused)
 //	                                       └──► store   (Lines), then ledger again (written)
 package frame
 
-import "github.com/lamppost-city/lamppost/telemetry"
+import (
+	"slices"
+
+	"github.com/lamppost-city/lamppost/telemetry"
+)
 
 // Frame is one batch. Whoever fills it owns it and may Reset and use it again.
 type Frame struct {
@@ -23,6 +27,8 @@ type Frame struct {
 	Rejections []Rejection
 	// Sequences are the newest sequence numbers by publisher.
 	Sequences []Sequence
+	// Silences are those of sensors for which they have changed.
+	Silences []SensorSilences
 	// Refused are the messages for quarantine.
 	Refused []Refused
 	// Released are the ids of quarantined messages that this frame takes in again.
@@ -42,6 +48,8 @@ type Minute struct {
 	Minute int64
 	// Newest is the newest measured time of the sensor's accepted readings in this minute.
 	Newest telemetry.UnixMilli
+	// Numbered tells that the message with the newest one had a sequence number.
+	Numbered bool
 	Counts
 }
 
@@ -59,7 +67,8 @@ type Counts struct {
 	Accepted int64
 	// Reports counts the distinct measured times of accepted readings: how often the sensor reported.
 	Reports int64
-	// Missing counts messages that a gap in the publisher's sequence numbers shows to be missing.
+	// Missing counts messages that a gap in the publisher's sequence numbers shows to be missing, and reports that did not
+	// come in a Silence.
 	Missing int64
 }
 
@@ -87,6 +96,12 @@ type Rejection struct {
 type Sequence struct {
 	Publisher telemetry.SensorID
 	Seq       uint64
+}
+
+// SensorSilences are all silences of a sensor in which a report can still come late; none where Open is empty.
+type SensorSilences struct {
+	Sensor telemetry.SensorID
+	Open   []Silence
 }
 
 // Refused is a message of which some or all readings were refused.
@@ -137,6 +152,7 @@ func (f *Frame) Reset() {
 	f.Minutes = f.Minutes[:0]
 	f.Rejections = f.Rejections[:0]
 	f.Sequences = f.Sequences[:0]
+	f.Silences = f.Silences[:0]
 	f.Refused = f.Refused[:0]
 	f.Released = f.Released[:0]
 	f.Lines = f.Lines[:0]
@@ -144,7 +160,15 @@ func (f *Frame) Reset() {
 	f.Suspects = f.Suspects[:0]
 }
 
+// Silence adds the silences of a sensor, of which it keeps a copy in memory that was used before, and returns their index.
+func (f *Frame) Silence(sensor telemetry.SensorID) int {
+	n := len(f.Silences)
+	f.Silences = slices.Grow(f.Silences, 1)[:n+1]
+	f.Silences[n].Sensor, f.Silences[n].Open = sensor, f.Silences[n].Open[:0]
+	return n
+}
+
 // Empty tells whether nothing at all is in the frame.
 func (f *Frame) Empty() bool {
-	return len(f.Minutes)+len(f.Rejections)+len(f.Sequences)+len(f.Refused)+len(f.Released)+len(f.Lines) == 0
+	return len(f.Minutes)+len(f.Rejections)+len(f.Sequences)+len(f.Silences)+len(f.Refused)+len(f.Released)+len(f.Lines) == 0
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/spool"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -51,6 +52,11 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.failed = nil
 	}
 	l.onDisk, l.flushed = taken.positions, time.Now()
+	for sensor, r := range taken.newest {
+		if r.Measured > l.newest[sensor].Measured {
+			l.newest[sensor] = r
+		}
+	}
 	l.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil
 }
@@ -61,12 +67,11 @@ func (p *pending) takeBack(taken *pending) {
 		at := taken.at(k.sensor, k.minute)
 		at.Add(*t)
 	}
-	for sensor, measured := range p.newest {
-		taken.newest[sensor] = max(taken.newest[sensor], measured)
+	for sensor, r := range p.newest {
+		taken.report(sensor, r)
 	}
-	for publisher, seq := range p.sequences {
-		taken.sequences[publisher] = seq
-	}
+	maps.Copy(taken.sequences, p.sequences)
+	maps.Copy(taken.silences, p.silences)
 	taken.refused = append(taken.refused, p.refused...)
 	taken.released = append(taken.released, p.released...)
 	taken.bytes += p.bytes
@@ -91,6 +96,9 @@ func (l *Ledger) write(ctx context.Context, p *pending) error {
 	}
 	if err := writeNewest(ctx, tx, p); err != nil {
 		return fmt.Errorf("write newest times: %w", err)
+	}
+	if err := writeSilences(ctx, tx, p.silences); err != nil {
+		return fmt.Errorf("write silences of %d sensors: %w", len(p.silences), err)
 	}
 	dropped, err := quarantine(ctx, tx, p.refused, l.cfg.QuarantineBytes)
 	if err != nil {
@@ -179,7 +187,7 @@ func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*Totals) error 
 		}
 		blob = whole.encode(blob[:0])
 		if _, err := put.ExecContext(ctx, string(k.sensor), k.minute, sum.Received, sum.Duplicate, sum.Late, sum.Stamped,
-			sum.Accepted, sum.Reports, sum.Missing, sum.Written, blob); err != nil {
+			sum.Accepted, sum.Reports, sum.Missing, sum.Written, notNil(blob)); err != nil {
 			return err
 		}
 	}
@@ -207,14 +215,14 @@ func readHour(ctx context.Context, read *sql.Stmt, k key) (hour, error) {
 }
 
 func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
-	put, err := tx.PrepareContext(ctx, `INSERT INTO newest VALUES (?, ?)
-		ON CONFLICT (sensor) DO UPDATE SET measured = max(measured, excluded.measured)`)
+	put, err := tx.PrepareContext(ctx, `INSERT INTO newest VALUES (?, ?, ?)
+		ON CONFLICT (sensor) DO UPDATE SET measured = excluded.measured, numbered = excluded.numbered WHERE excluded.measured > measured`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = put.Close() }()
-	for sensor, measured := range p.newest {
-		if _, err := put.ExecContext(ctx, string(sensor), int64(measured)); err != nil {
+	for sensor, r := range p.newest {
+		if _, err := put.ExecContext(ctx, string(sensor), int64(r.Measured), r.Numbered); err != nil {
 			return err
 		}
 	}
@@ -226,6 +234,30 @@ func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
 	for publisher, seq := range p.sequences {
 		if _, err := number.ExecContext(ctx, string(publisher), int64(seq)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func writeSilences(ctx context.Context, tx *sql.Tx, all map[telemetry.SensorID][]frame.Silence) error {
+	forget, err := tx.PrepareContext(ctx, "DELETE FROM silences WHERE sensor = ?")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = forget.Close() }()
+	put, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO silences VALUES (?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = put.Close() }()
+	for sensor, open := range all {
+		if _, err := forget.ExecContext(ctx, string(sensor)); err != nil {
+			return err
+		}
+		for _, s := range open {
+			if _, err := put.ExecContext(ctx, string(sensor), int64(s.From), int64(s.To), int64(s.End), s.Cadence.Milliseconds()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

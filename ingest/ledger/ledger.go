@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,6 +63,8 @@ type Ledger struct {
 	onDisk  positions
 	city    Totals // of all time, with what is pending
 	flushed time.Time
+	newest  map[telemetry.SensorID]Report // as of the last flush
+	plan    func() Plan
 	failed  error // of the last flush
 
 	flushing sync.Mutex
@@ -70,8 +73,9 @@ type Ledger struct {
 // pending is what is not yet in the database.
 type pending struct {
 	sums      map[key]*Totals
-	newest    map[telemetry.SensorID]telemetry.UnixMilli
+	newest    map[telemetry.SensorID]Report
 	sequences map[telemetry.SensorID]uint64
+	silences  map[telemetry.SensorID][]frame.Silence
 	refused   []frame.Refused
 	released  []int64
 	// bytes is the cost of refused.
@@ -95,14 +99,15 @@ func (p *pending) at(sensor telemetry.SensorID, minute int64) *Totals {
 }
 
 func (p *pending) empty() bool {
-	return len(p.sums)+len(p.newest)+len(p.sequences)+len(p.refused)+len(p.released) == 0
+	return len(p.sums)+len(p.newest)+len(p.sequences)+len(p.silences)+len(p.refused)+len(p.released) == 0
 }
 
 func newPending(recorded, settled spool.Position) pending {
 	return pending{
 		sums:      make(map[key]*Totals),
-		newest:    make(map[telemetry.SensorID]telemetry.UnixMilli),
+		newest:    make(map[telemetry.SensorID]Report),
 		sequences: make(map[telemetry.SensorID]uint64),
+		silences:  make(map[telemetry.SensorID][]frame.Silence),
 		positions: positions{recorded, settled},
 	}
 }
@@ -125,6 +130,9 @@ func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registere
 		err = l.view(ctx, func(tx *sql.Tx) error {
 			return addHours(ctx, tx, &l.city, allSensors, math.MinInt32, math.MaxInt32)
 		})
+	}
+	if err == nil {
+		l.newest, err = l.readNewest(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close(), reading.Close())
@@ -225,8 +233,8 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 		m := &f.Minutes[i]
 		p.at(m.Sensor, m.Minute).Counts.Add(m.Counts)
 		l.city.Counts.Add(m.Counts)
-		if m.Newest > p.newest[m.Sensor] {
-			p.newest[m.Sensor] = m.Newest
+		if m.Newest != 0 {
+			p.report(m.Sensor, Report{m.Newest, m.Numbered})
 		}
 	}
 	for _, r := range f.Rejections {
@@ -240,12 +248,22 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 	for _, s := range f.Sequences {
 		p.sequences[s.Publisher] = s.Seq
 	}
+	for i := range f.Silences {
+		p.silences[f.Silences[i].Sensor] = slices.Clone(f.Silences[i].Open)
+	}
 	for _, r := range f.Refused {
 		p.add(r)
 	}
 	p.released = append(p.released, f.Released...)
 	p.recorded = end
 	return nil
+}
+
+// report notes a report if it is newer than what is known.
+func (p *pending) report(sensor telemetry.SensorID, r Report) {
+	if known, ok := p.newest[sensor]; !ok || r.Measured > known.Measured {
+		p.newest[sensor] = r
+	}
 }
 
 // add keeps a copy: the payload belongs to the frame's owner.

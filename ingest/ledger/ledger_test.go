@@ -325,30 +325,40 @@ func TestRewindForgetsPositionsAndVerdictsAndKeepsSums(t *testing.T) {
 	}
 }
 
-func TestNewestAndSequencesOutliveTheProcess(t *testing.T) {
+func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	l := open(t, path, config())
 	f := accepted("loop-1", 10, 1)
+	f.Minutes[0].Numbered = true
 	f.Sequences = []frame.Sequence{{Publisher: "loop-1", Seq: 1<<64 - 1}}
+	silence := frame.Silence{From: 60_000, To: 300_000, End: 600_000, Cadence: 1500 * time.Millisecond}
+	f.Silences = []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence, {From: 1, To: 2, End: 3, Cadence: time.Hour}}}, {Sensor: "loop-2", Open: []frame.Silence{silence}}}
 	record(t, l, f, place(1))
+	f.Silences[0].Open[0].From = 5 // the frame is used again
 	record(t, l, accepted("loop-1", 9, 1), place(2))
+	flush(t, l)
+	later := &frame.Frame{Silences: []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence}}, {Sensor: "loop-2"}}}
+	record(t, l, later, place(3))
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	l = open(t, path, config())
 	defer func() { _ = l.Close() }()
-	newest, err := l.Newest(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	sequences, err := l.Sequences(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[telemetry.SensorID]telemetry.UnixMilli{"loop-1": 600_000}, newest); diff != "" {
+	silences, err := l.Silences(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[telemetry.SensorID]ledger.Report{"loop-1": {Measured: 600_000, Numbered: true}}, l.Newest()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[telemetry.SensorID]uint64{"loop-1": 1<<64 - 1}, sequences); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[telemetry.SensorID][]frame.Silence{"loop-1": {silence}}, silences); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -68,10 +68,15 @@ func (t *Totals) counters() [8]*int64 {
 	return [8]*int64{&t.Received, &t.Duplicate, &t.Late, &t.Stamped, &t.Accepted, &t.Reports, &t.Missing, &t.Written}
 }
 
+// nothing tells whether all sums have come to nothing.
+func (t *Totals) nothing() bool {
+	return t.Counts == frame.Counts{} && t.Written == 0 && len(t.Rejected) == 0
+}
+
 func (h hour) encode(dst []byte) []byte {
 	for minute := range byte(60) {
 		t, ok := h[minute]
-		if !ok {
+		if !ok || t.nothing() {
 			continue
 		}
 		dst = append(dst, minute)

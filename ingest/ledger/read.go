@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/spool"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -25,7 +28,8 @@ func (l *Ledger) freshen(ctx context.Context) error {
 	return l.Flush(ctx)
 }
 
-// Totals sums up the whole city from one minute up to, but not including, another. The sums are at most 250 ms old.
+// Totals sums up the whole city from one minute up to, but not including, another. The sums are at most 250 ms old, and
+// hold the reports that are overdue at this moment.
 func (l *Ledger) Totals(ctx context.Context, from, to time.Time) (Totals, error) {
 	return l.SensorTotals(ctx, allSensors, from, to)
 }
@@ -39,7 +43,11 @@ func (l *Ledger) SensorTotals(ctx context.Context, sensor telemetry.SensorID, fr
 	err := l.view(ctx, func(tx *sql.Tx) error {
 		return sumUp(ctx, tx, &sum, sensor, MinuteOf(telemetry.MilliOf(from)), MinuteOf(telemetry.MilliOf(to)))
 	})
-	return sum, err
+	if err != nil {
+		return Totals{}, err
+	}
+	sum.Missing += l.overdue(sensor, MinuteOf(telemetry.MilliOf(from)), MinuteOf(telemetry.MilliOf(to)))
+	return sum, nil
 }
 
 // view lets look at one state of the database: without a transaction a flush between two questions would make sums that
@@ -112,7 +120,8 @@ const MaxMinutes = 7 * 24 * 60
 // ErrRange is returned where more minutes are asked for than MaxMinutes.
 var ErrRange = fmt.Errorf("the range has more than %d minutes; ask for a shorter one", MaxMinutes)
 
-// Minutes lists the minutes of one sensor that have anything to account for, oldest first.
+// Minutes lists the minutes of one sensor that have anything to account for, oldest first, with the reports that are
+// overdue at this moment.
 func (l *Ledger) Minutes(ctx context.Context, sensor telemetry.SensorID, from, to time.Time) ([]Minute, error) {
 	first, end := MinuteOf(telemetry.MilliOf(from)), MinuteOf(telemetry.MilliOf(to))
 	if end-first > MaxMinutes {
@@ -125,7 +134,18 @@ func (l *Ledger) Minutes(ctx context.Context, sensor telemetry.SensorID, from, t
 	err := l.view(ctx, func(tx *sql.Tx) error {
 		return eachMinute(ctx, tx, sensor, first, end, func(m Minute) { minutes = append(minutes, m) })
 	})
-	return minutes, err
+	if err != nil {
+		return nil, err
+	}
+	l.eachOverdue(sensor, first, end, func(minute, missing int64) {
+		at := time.Unix(60*minute, 0).UTC()
+		i, there := slices.BinarySearchFunc(minutes, at, func(m Minute, at time.Time) int { return m.Time.Compare(at) })
+		if !there {
+			minutes = slices.Insert(minutes, i, Minute{Time: at})
+		}
+		minutes[i].Missing += missing
+	})
+	return minutes, nil
 }
 
 func eachMinute(ctx context.Context, tx *sql.Tx, sensor telemetry.SensorID, from, to int64, visit func(Minute)) error {
@@ -246,23 +266,57 @@ func (l *Ledger) FirstHour(ctx context.Context, sensor telemetry.SensorID) (at t
 	return time.Unix(3600*number.Int64, 0).UTC(), number.Valid, nil
 }
 
-// Newest returns the newest accepted measured time of every sensor, as of the last flush.
-func (l *Ledger) Newest(ctx context.Context) (map[telemetry.SensorID]telemetry.UnixMilli, error) {
-	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, measured FROM newest")
+// Report is when a sensor reported.
+type Report struct {
+	Measured telemetry.UnixMilli
+	// Numbered tells that it came in a message with a sequence number.
+	Numbered bool
+}
+
+// Newest returns the newest accepted report of every sensor, as of the last flush.
+func (l *Ledger) Newest() map[telemetry.SensorID]Report {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.newest)
+}
+
+func (l *Ledger) readNewest(ctx context.Context) (map[telemetry.SensorID]Report, error) {
+	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, measured, numbered FROM newest")
 	if err != nil {
 		return nil, fmt.Errorf("read newest times: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	newest := make(map[telemetry.SensorID]telemetry.UnixMilli)
+	newest := make(map[telemetry.SensorID]Report)
 	for rows.Next() {
 		var sensor telemetry.SensorID
-		var measured telemetry.UnixMilli
-		if err := rows.Scan(&sensor, &measured); err != nil {
+		var r Report
+		if err := rows.Scan(&sensor, &r.Measured, &r.Numbered); err != nil {
 			return nil, err
 		}
-		newest[sensor] = measured
+		newest[sensor] = r
 	}
 	return newest, rows.Err()
+}
+
+// Silences returns, by sensor, the silences in which a report can still come late, as of the last flush.
+func (l *Ledger) Silences(ctx context.Context) (map[telemetry.SensorID][]frame.Silence, error) {
+	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, since, until, ended, cadence FROM silences ORDER BY sensor, since")
+	if err != nil {
+		return nil, fmt.Errorf("read silences: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	silences := make(map[telemetry.SensorID][]frame.Silence)
+	for rows.Next() {
+		var sensor telemetry.SensorID
+		var s frame.Silence
+		var cadence int64
+		if err := rows.Scan(&sensor, &s.From, &s.To, &s.End, &cadence); err != nil {
+			return nil, err
+		}
+		s.Cadence = time.Duration(cadence) * time.Millisecond
+		silences[sensor] = append(silences[sensor], s)
+	}
+	return silences, rows.Err()
 }
 
 // Sequences returns the newest sequence number of every publisher, as of the last flush.

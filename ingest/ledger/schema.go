@@ -9,8 +9,8 @@ import (
 	_ "modernc.org/sqlite" // the database driver
 )
 
-// schemaVersion is kept in the database's user_version.
-const schemaVersion = 1
+// schemas are what each version adds to the one before. How many a database has is kept in its user_version.
+var schemas = [...]string{schema, schemaOfSilences}
 
 const schema = `
 CREATE TABLE positions (
@@ -80,6 +80,19 @@ CREATE TABLE quarantine_totals (
 INSERT INTO quarantine_totals VALUES (1, 0, 0);
 `
 
+// Of reports that were there before it is not known whether they were numbered; none is missing by cadence after them.
+const schemaOfSilences = `
+ALTER TABLE newest ADD COLUMN numbered INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE silences (           -- frame.Silence, in milliseconds
+	sensor  TEXT NOT NULL,
+	since   INTEGER NOT NULL,
+	until   INTEGER NOT NULL,
+	ended   INTEGER NOT NULL,
+	cadence INTEGER NOT NULL,
+	PRIMARY KEY (sensor, since)
+) WITHOUT ROWID;
+`
+
 // readers is how many questions are answered at the same time.
 const readers = 4
 
@@ -126,17 +139,15 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	switch version {
-	case schemaVersion:
-		return nil
-	case 0:
-	default:
-		return fmt.Errorf("schema version %d, this program knows %d: it was written by a newer one", version, schemaVersion)
+	if version > len(schemas) {
+		return fmt.Errorf("schema version %d, this program knows %d: it was written by a newer one", version, len(schemas))
 	}
-	if _, err := tx.ExecContext(ctx, schema); err != nil {
-		return err
+	for _, next := range schemas[version:] {
+		if _, err := tx.ExecContext(ctx, next); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schemas))); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -29,6 +29,15 @@ function planLayers(c: Palette, scale: number): LayerSpecification[] {
   ];
 }
 
+/** Places for a name around the middle of its area, the nearest first, in ems. */
+const around = (...distances: number[]) =>
+  [0, ...distances].flatMap((far): (string | [number, number])[] =>
+    far === 0 ? ['center', [0, 0]] : Array.from({ length: 16 }, (_, i) => (i * Math.PI) / 8).flatMap((turn) => ['center', [Math.cos(turn) * far * 1.2, Math.sin(turn) * far]]),
+  );
+
+/** Where the name of a district may stand: the nearest place that no mark takes, but not far off where the city is small. */
+const NAME_PLACES: ExpressionSpecification = ['step', ['zoom'], ['literal', around(0.8, 1.6)], 12.6, ['literal', around(0.8, 1.6, 2.4, 3.2, 4, 4.8)]];
+
 function labelLayers(c: Palette, scale: number): LayerSpecification[] {
   const halo = { 'text-halo-color': c.town, 'text-halo-width': 1.6 * scale };
   return [
@@ -56,7 +65,7 @@ function labelLayers(c: Palette, scale: number): LayerSpecification[] {
       source: 'names',
       filter: ofKind('district'),
       maxzoom: 15.5,
-      layout: { 'text-field': ['upcase', ['coalesce', ['get', 'name'], ['get', 'title'], '']], 'text-font': BOLD, 'text-size': 11.5 * scale, 'text-letter-spacing': 0.16, 'text-max-width': 8, 'text-padding': 3, 'text-variable-anchor': ['center', 'top', 'bottom', 'left', 'right'], 'text-radial-offset': 0.9 },
+      layout: { 'text-field': ['upcase', ['coalesce', ['get', 'name'], ['get', 'title'], '']], 'text-font': BOLD, 'text-size': 11.5 * scale, 'text-letter-spacing': 0.16, 'text-max-width': 8, 'text-padding': 1, 'text-variable-anchor-offset': NAME_PLACES },
       paint: { 'text-color': c.label, ...halo },
     },
   ];

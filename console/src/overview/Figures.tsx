@@ -1,5 +1,5 @@
 // The live figures of the city, by domain: one large, the others beside it, each with its last hour.
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Kept } from '../api/resource.ts';
 import type { Domain, Figure, List, Quantity } from '../api/types.ts';
 import { DOMAINS } from '../api/types.ts';
@@ -7,7 +7,7 @@ import { Sparkline } from '../chart/Sparkline.tsx';
 import { Aged } from '../parts/Aged.tsx';
 import { DomainIcon } from '../parts/Icons.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
-import { AGG_TITLE, DOMAIN_TITLE } from '../words/names.ts';
+import { DOMAIN_TITLE, madeOf } from '../words/names.ts';
 import { isRatio, type Shown, shown, whole } from '../words/numbers.ts';
 import { useNow, useTimes } from '../words/times.ts';
 import { grow, type Point, seed, TREND_MS, trendKey, trendOf } from './trends.ts';
@@ -18,10 +18,18 @@ const TOO_SHORT_MS = 180_000;
 /** One large and a row of three. */
 const WALL_FIGURES = 4;
 
+const NO_QUANTITIES: ReadonlyMap<string, Quantity> = new Map();
+
 type FiguresKept = Kept<{ items: Figure[] }> & { reload: () => void };
 
+/** A figure in words; what is counted comes in whole numbers, also where its past is a mean. */
+function wordsOf(figure: Figure, quantity: Quantity | undefined): (value: number) => Shown {
+  const counted = quantity?.kind === 'count' || quantity?.kind === 'state';
+  return (value) => shown(counted ? Math.round(value) : value, figure.unit, isRatio(quantity));
+}
+
 /** Feeds the trends with every answer, and fetches their past once the page has been shown. */
-function useTrends(kept: FiguresKept): void {
+function useTrends(kept: FiguresKept, quantities: ReadonlyMap<string, Quantity> | undefined): void {
   const [, redraw] = useState(0);
   const figures = kept.data?.items;
   useEffect(() => {
@@ -33,11 +41,11 @@ function useTrends(kept: FiguresKept): void {
   useEffect(() => {
     wanted.current = figures ?? [];
   }, [figures]);
-  const known = figures !== undefined;
+  const known = figures !== undefined ? quantities : undefined;
   useEffect(() => {
-    if (!known) return;
+    if (known === undefined) return;
     const stop = new AbortController();
-    const timer = setTimeout(() => void seed(wanted.current, stop.signal).then(() => redraw((n) => n + 1)), 400);
+    const timer = setTimeout(() => void seed(wanted.current, known, stop.signal).then(() => redraw((n) => n + 1)), 400);
     return () => {
       clearTimeout(timer);
       stop.abort();
@@ -55,7 +63,8 @@ interface FigureProps {
 function FigureCell({ figure, quantity, at, large }: FigureProps) {
   const now = useNow(5000);
   const times = useTimes();
-  const value = shown(figure.value, figure.unit, isRatio(quantity));
+  const words = wordsOf(figure, quantity);
+  const value = words(figure.value);
   const points = trendOf(trendKey(figure));
   return (
     <Aged as="li" at={at} limitMs={OLD_AFTER_MS} className={large ? 'figure large' : 'figure'}>
@@ -65,11 +74,11 @@ function FigureCell({ figure, quantity, at, large }: FigureProps) {
         {value.unit !== '' && <span className="unit">{value.unit}</span>}
       </p>
       <p className="figure-of">
-        {AGG_TITLE[figure.agg]} {whole(figure.sensors)}
+        {madeOf(figure.agg, quantity)} {whole(figure.sensors)}
         <span className={large ? '' : 'hidden-text'}> {figure.sensors === 1 ? 'sensor' : 'sensors'}</span>
       </p>
       <Sparkline points={points} now={now} spanMs={TREND_MS} />
-      {large && <p className="figure-range">{hourOf(points, now, (v) => shown(v, figure.unit, isRatio(quantity)), (ms) => times.clock(ms))}</p>}
+      {large && <p className="figure-range">{hourOf(points, now, words, (ms) => times.clock(ms))}</p>}
     </Aged>
   );
 }
@@ -90,7 +99,7 @@ interface DomainFiguresProps {
   /** All figures of the domain; on the wall only the first few have room. */
   all: boolean;
   figures: Figure[];
-  quantities: Map<string, Quantity>;
+  quantities: ReadonlyMap<string, Quantity>;
   at: number | undefined;
 }
 
@@ -121,8 +130,9 @@ interface FiguresProps {
 }
 
 export function Figures({ kept, quantities, only }: FiguresProps) {
-  useTrends(kept);
-  const byName = new Map((quantities?.items ?? []).map((q) => [q.name, q]));
+  const items = quantities?.items;
+  const byName = useMemo(() => (items === undefined ? undefined : new Map(items.map((q) => [q.name, q]))), [items]);
+  useTrends(kept, byName);
   return (
     <section className="figures" aria-labelledby="figures-title" tabIndex={0}>
       <h2 id="figures-title" className="hidden-text">
@@ -135,7 +145,7 @@ export function Figures({ kept, quantities, only }: FiguresProps) {
               <p>They appear with the first readings. Let a sensor publish to city/&lt;sensor&gt;/readings, or start Lamppost with a demonstration city: lamppost up --demo 120.</p>
             </Empty>
           ) : (
-            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} all={only !== undefined} figures={items.filter((f) => f.domain === d && f.sensors > 0)} quantities={byName} at={kept.at} />)
+            DOMAINS.filter((d) => only === undefined || d === only).map((d) => <DomainFigures key={d} domain={d} all={only !== undefined} figures={items.filter((f) => f.domain === d && f.sensors > 0)} quantities={byName ?? NO_QUANTITIES} at={kept.at} />)
           )
         }
       </Answer>

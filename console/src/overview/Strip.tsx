@@ -8,6 +8,7 @@ import { Aged } from '../parts/Aged.tsx';
 import { ArrowIcon, CheckIcon, CrossIcon } from '../parts/Icons.tsx';
 import { Meter } from '../parts/Meter.tsx';
 import { Answer } from '../parts/Says.tsx';
+import { isBehind, isHeldUp } from '../pipeline/waiting.ts';
 import { bytes, count, delay, perSecond, whole } from '../words/numbers.ts';
 import { span, useNow } from '../words/times.ts';
 import { grow, trendOf } from './trends.ts';
@@ -55,8 +56,8 @@ function Cells({ p }: { p: Pipeline }) {
       <Cell title="Written" number={written.number} unit={written.unit}>
         99 of 100 within {slow.number} {slow.unit}
       </Cell>
-      <Cell title="Waiting" number={whole(p.waiting)} bad={p.spool.oldest_s > 60 ? 'behind' : undefined}>
-        {p.spool.oldest_s >= 1 ? `oldest ${span(p.spool.oldest_s * 1000)}` : 'nothing is held up'}
+      <Cell title="Waiting" number={whole(p.waiting)} bad={isBehind(p) ? 'behind' : undefined}>
+        {isHeldUp(p) ? `oldest ${span(p.spool.oldest_s * 1000)}` : 'nothing is held up'}
       </Cell>
       <Cell title="Quarantined" number={whole(p.quarantined)}>
         {p.quarantined === 0 ? 'nothing was refused' : 'kept with their reasons'}

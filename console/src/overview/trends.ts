@@ -1,7 +1,7 @@
 // The last hour of every figure on the wall. It begins with history, where the city is small enough to ask for it, and
 // grows with every answer; it outlives a step to another page and back.
 import { get, query } from '../api/client.ts';
-import type { Figure, History, Series } from '../api/types.ts';
+import type { Figure, History, Quantity, Series } from '../api/types.ts';
 
 export const TREND_MS = 3_600_000;
 const MAX_POINTS = 900;
@@ -67,11 +67,14 @@ export function combine(series: readonly Series[], agg: Figure['agg'], from: num
   return made;
 }
 
+/** Can history tell what the figure was? Of states it has the numbers, whose sums and means say nothing. */
+export const hasPast = (figure: Pick<Figure, 'sensors'>, quantity: Pick<Quantity, 'kind'> | undefined) => figure.sensors <= SEED_SENSORS_MAX && quantity !== undefined && quantity.kind !== 'state';
+
 /** Asks for the last hour of the figures that have none yet. It never rejects: without it trends grow from now on. */
-export async function seed(figures: readonly Figure[], stop: AbortSignal): Promise<void> {
+export async function seed(figures: readonly Figure[], quantities: ReadonlyMap<string, Quantity>, stop: AbortSignal): Promise<void> {
   for (const figure of figures) {
     const key = trendKey(figure);
-    if (seeded.has(key) || figure.sensors > SEED_SENSORS_MAX) continue;
+    if (seeded.has(key) || !hasPast(figure, quantities.get(figure.quantity))) continue;
     seeded.add(key);
     const to = Date.now();
     const from = to - TREND_MS;

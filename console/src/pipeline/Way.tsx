@@ -5,6 +5,7 @@ import { CheckIcon, CrossIcon } from '../parts/Icons.tsx';
 import { Meter } from '../parts/Meter.tsx';
 import { bytes, delay, perSecond, share, whole } from '../words/numbers.ts';
 import { span } from '../words/times.ts';
+import { isHeldUp } from './waiting.ts';
 
 interface HopProps {
   name: string;
@@ -72,7 +73,7 @@ export function Way({ p, sensors, silent }: { p: Pipeline; sensors: number | und
         name="Spool"
         part={partOf(p.parts, 'spool')}
         number={whole(p.waiting)}
-        what={p.spool.oldest_s >= 1 ? `readings waiting, the oldest ${span(p.spool.oldest_s * 1000)}` : 'readings waiting'}
+        what={isHeldUp(p) ? `readings waiting, the oldest ${span(p.spool.oldest_s * 1000)}` : 'readings waiting'}
         does="holds on disk what the store has not taken yet"
         trouble={p.spool.full ? 'Full: make room on its disk. Until then nothing new is acknowledged.' : undefined}
       >

@@ -4,7 +4,7 @@ import { useScheme } from '../app/theme.ts';
 import type { Quantity, Reading } from '../api/types.ts';
 import { Aged } from '../parts/Aged.tsx';
 import { Empty, Trouble, Waiting } from '../parts/Says.tsx';
-import { isRatio, shown, ticks, withUnit } from '../words/numbers.ts';
+import { isRatio, meter, shown, ticks, withUnit } from '../words/numbers.ts';
 import { ago, useNow, useTimes } from '../words/times.ts';
 import { aligned, closed, increases, type Line, usualGap, type Way } from './growing.ts';
 import type { Range } from './ranges.ts';
@@ -55,7 +55,7 @@ function Now({ readings, quantity, cadenceMs, several }: { readings: readonly Re
     <ul className="now-list">
       {readings.map((r, i) => {
         const at = Date.parse(r.time);
-        const value = shown(r.value, r.unit, isRatio(quantity));
+        const value = quantity?.kind === 'counter' ? meter(r.value, r.unit) : shown(r.value, r.unit, isRatio(quantity));
         return (
           <Aged as="li" key={r.channel} at={at} limitMs={cadenceMs === 0 ? Infinity : 2 * cadenceMs + 10_000} className="now">
             {several && (

@@ -1,5 +1,5 @@
 // Names of states and domains, as they are shown.
-import type { Domain, Figure, Sensor, SensorState } from '../api/types.ts';
+import type { Domain, Figure, Quantity, Sensor, SensorState } from '../api/types.ts';
 
 export const DOMAIN_TITLE: Record<Domain, string> = { traffic: 'Traffic', energy: 'Energy', safety: 'Safety' };
 
@@ -20,4 +20,7 @@ export function titleAtSite(sensor: Pick<Sensor, 'id' | 'title' | 'site_title'>)
   return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
-export const AGG_TITLE: Record<Figure['agg'], string> = { mean: 'mean of', sum: 'sum of', max: 'highest of' };
+const AGG_TITLE: Record<Figure['agg'], string> = { mean: 'mean of', sum: 'sum of', max: 'highest of' };
+
+/** What a figure is made of; sensors that count each have their own period, and it is the last of these. */
+export const madeOf = (agg: Figure['agg'], quantity: Pick<Quantity, 'kind'> | undefined) => (agg === 'sum' && quantity?.kind === 'count' ? 'last counts of' : AGG_TITLE[agg]);

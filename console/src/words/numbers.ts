@@ -63,6 +63,7 @@ export const isRatio = (quantity: Pick<Quantity, 'senml' | 'name'> | undefined) 
 /** A value with its unit, apart, for setting the number large and the unit small. */
 export function shown(value: number, unit: string, ratio = false): Shown {
   if (!Number.isFinite(value)) return { number: 'no value', unit: '' };
+  if (unit === 'Hz' && Math.abs(value) < 1000) return { number: plain(value, 2), unit };
   if (ratio) return { number: plain(value * 100, Math.abs(value) < 0.1 ? 1 : 0), unit: '%' };
   if (unit.startsWith('k') && SCALED.has(unit.slice(1)) && Math.abs(value) >= 1000) return shown(value * 1000, unit.slice(1));
   if (SCALED.has(unit)) {
@@ -74,6 +75,11 @@ export function shown(value: number, unit: string, ratio = false): Shown {
     }
   }
   return { number: plain(value), unit };
+}
+
+/** What a meter has counted: every digit of it, in its own unit, as on the meter itself. */
+export function meter(value: number, unit: string): Shown {
+  return Number.isFinite(value) ? { number: plain(value, unit === '' ? 0 : 2), unit } : { number: 'no value', unit: '' };
 }
 
 /** Whole, but for what binary fractions lose. */

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	bridge "github.com/lamppost-city/lamppost/firmware-bridge"
+	"github.com/lamppost-city/lamppost/firmware-bridge/box"
+	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers"
+	"github.com/lamppost-city/lamppost/firmware-bridge/outbox"
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
+	"github.com/lamppost-city/lamppost/service"
+)
+
+func runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Read the sensors and bring their readings to the broker",
+		Long: "Read the sensors of the settings and bring their readings to the broker. What the broker has not acknowledged\n" +
+			"is kept below --data, over restarts and power cuts. SIGHUP reads the settings again.\n" +
+			"With --simulate every bus and device exists in memory only; without settings one of each driver is read.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return runBridge(cmd.Context(), cfg, simulated(cmd), cmd.ErrOrStderr())
+		},
+	}
+	addConfigFlags(cmd)
+	addSimulateFlag(cmd)
+	return cmd
+}
+
+// parts are what a running bridge consists of.
+type parts struct {
+	log    *slog.Logger
+	clock  *clock.Clock
+	outbox *outbox.Outbox
+	bridge *bridge.Bridge
+	uplink *uplink.Publisher
+}
+
+// runBridge runs until ctx ends, or until the city asks for a restart: then it ends with an error, so that whoever started it
+// starts it again.
+func runBridge(ctx context.Context, cfg Config, simulate bool, logs interface{ Write([]byte) (int, error) }) error {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	logger, setLevel := service.NewLeveledLogger(cfg.Log, logs)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var restart atomic.Bool
+
+	p := parts{log: logger}
+	var err error
+	if p.clock, err = clock.Open(cfg.Clock, filepath.Join(cfg.Data, "clock"), logger.With("part", "clock")); err != nil {
+		return err
+	}
+	metrics := service.NewRegistry()
+	endpoint := service.NewMetrics(cfg.Metrics, metrics, logger)
+	p.outbox, err = outbox.Open(ctx, cfg.Outbox, filepath.Join(cfg.Data, "outbox"), outbox.Deps{
+		Publisher: cfg.Bridge.Publisher, Root: cfg.Bridge.TopicRoot, Clock: p.clock, Log: logger.With("part", "outbox"), Metrics: metrics,
+	})
+	if err != nil {
+		return err
+	}
+	deps := dependencies(cfg, simulate)
+	deps.Clock, deps.Outbox, deps.Log, deps.SetLevel = p.clock, p.outbox, logger.With("part", "bridge"), setLevel
+	deps.Restart = func() {
+		restart.Store(true)
+		stop()
+	}
+	if p.bridge, err = bridge.New(cfg.Bridge, deps); err != nil {
+		return errors.Join(err, p.outbox.Close())
+	}
+	if p.uplink, err = uplink.NewSession(cfg.Broker, p.bridge.Session(), logger.With("part", "uplink")); err != nil {
+		return errors.Join(err, p.outbox.Close())
+	}
+	logger.Info("bridge starts", "version", service.Version(), "publisher", string(cfg.Bridge.Publisher), "data", cfg.Data, "broker", p.uplink.Broker())
+	err = p.group(endpoint).Run(ctx)
+	if restart.Load() {
+		return errors.Join(err, errors.New("the city has asked for a restart"))
+	}
+	return err
+}
+
+// group orders the parts: what is sampled needs the outbox, and that needs the connection to be of use.
+func (p *parts) group(endpoint *service.Metrics) *service.Group {
+	return service.NewGroup(service.DefaultStopTimeout, p.log,
+		service.Part{Name: "metrics", Run: endpoint.Run, Ready: endpoint.Ready()},
+		service.Part{Name: "clock", Run: p.clock.Run},
+		service.Part{Name: "uplink", Run: p.uplink.Run},
+		service.Part{Name: "outbox", Run: func(ctx context.Context) error { return p.outbox.Run(ctx, p.uplink) }},
+		service.Part{Name: "bridge", Run: func(ctx context.Context) error {
+			reload, stop := signal.NotifyContext(ctx)
+			defer stop()
+			go p.reloadOnHangup(reload)
+			return p.bridge.Run(ctx, p.uplink)
+		}},
+	)
+}
+
+// reloadOnHangup reads the settings' file again on SIGHUP.
+func (p *parts) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			p.bridge.Reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// dependencies are what run, check and init have in common.
+func dependencies(cfg Config, simulate bool) bridge.Deps {
+	return bridge.Deps{
+		Drivers: drivers.All(), Buses: bridge.Buses{Simulated: simulate, Root: "/"}, Board: box.Board{Root: "/", Data: cfg.Data},
+		Dir: cfg.Data, Version: service.Version(),
+	}
+}

@@ -1,0 +1,216 @@
+// Package chip is what the drivers of chips on I2C have in common: where a kind of chip may be and how it is told from others,
+// advice when it is not there, waits that end with a context, and the checked words of Sensirion.
+//
+//	Open ──► Model.Advise(identity check) ──► fault: "nothing answers at 0x76; a BME280 answers at 0x77: set address: 0x77"
+//	Probe ─► Model.Probe ──► every address of the model whose chip is one
+package chip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+
+	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
+	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// Wait waits, but not longer than ctx.
+func Wait(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Model is a kind of chip on I2C.
+type Model struct {
+	// Name is what is printed on it, for people.
+	Name string
+	// Addresses that it may have.
+	Addresses []uint16
+	// Pins says what sets the address, such as "the pin SDO"; "" if nothing does.
+	Pins string
+	// Identify returns nil if the chip at the address is one: a fault Absent if there is none, Misconfigured if it is another.
+	// It changes nothing in any chip. nil where the chip cannot be told from others.
+	Identify func(ctx context.Context, b i2c.Bus, address uint16) error
+}
+
+// Span lists the addresses from first to last.
+func Span(first, last uint16) []uint16 {
+	var all []uint16
+	for a := first; a <= last; a++ {
+		all = append(all, a)
+	}
+	return all
+}
+
+// Check is for an option's Validate.
+func (m Model) Check(address uint16) error {
+	if slices.Contains(m.Addresses, address) {
+		return nil
+	}
+	words := make([]string, len(m.Addresses))
+	for i, a := range m.Addresses {
+		words[i] = fmt.Sprintf("%#x", a)
+	}
+	if n := len(words); n > 4 {
+		words = []string{words[0] + " to " + words[n-1]}
+	}
+	return fmt.Errorf("address: %#x is none of %s's: %s", address, m.Name, strings.Join(words, ", "))
+}
+
+// Find identifies the chip at an address, and says what to do if it is not there.
+func (m Model) Find(ctx context.Context, b i2c.Bus, address uint16) error {
+	return m.Advise(ctx, b, address, m.identify(ctx, b, address))
+}
+
+// Advise completes an error of a chip at an address. Where nothing answers it looks at the model's other addresses, and where
+// another chip answers it says which.
+func (m Model) Advise(ctx context.Context, b i2c.Bus, address uint16, err error) error {
+	var advice string
+	kind := fault.KindOf(err)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case kind == fault.Absent && bus.AnswersI2C(b, address) != nil:
+		advice = m.elsewhere(ctx, b, address)
+	case kind == fault.Absent || kind == fault.Misconfigured:
+		name, driver := Name(ctx, b, address)
+		if name == "" || name == m.Name {
+			return err
+		}
+		kind = fault.Misconfigured
+		advice = fmt.Sprintf("%s answers at %#x", withArticle(name), address)
+		if driver != "" {
+			advice += ": set driver: " + driver
+		}
+		if m.Pins != "" {
+			advice += ", or look at " + m.Pins
+		}
+	default:
+		return err
+	}
+	return &fault.Fault{Kind: kind, Advice: advice, Err: err}
+}
+
+// elsewhere looks at the model's other addresses.
+func (m Model) elsewhere(ctx context.Context, b i2c.Bus, address uint16) string {
+	advice := fmt.Sprintf("nothing answers at %#x", address)
+	for _, other := range m.Addresses {
+		if other == address {
+			continue
+		}
+		if m.Identify == nil {
+			if bus.AnswersI2C(b, other) == nil {
+				return fmt.Sprintf("%s; something answers at %#x, which %s may have: set address: %#x if it is the sensor", advice, other, withArticle(m.Name), other)
+			}
+			continue
+		}
+		if m.Identify(ctx, b, other) == nil {
+			return fmt.Sprintf("%s; %s answers at %#x: set address: %#x", advice, withArticle(m.Name), other, other)
+		}
+	}
+	advice += ": look at supply, plug, SDA and SCL (swapped?)"
+	if m.Pins != "" {
+		advice += ", and at " + m.Pins + ", which sets the address"
+	}
+	return advice
+}
+
+func (m Model) identify(ctx context.Context, b i2c.Bus, address uint16) error {
+	if m.Identify != nil {
+		return m.Identify(ctx, b, address)
+	}
+	if err := bus.AnswersI2C(b, address); err != nil {
+		return fmt.Errorf("look for the %s: %w", m.Name, err)
+	}
+	return nil
+}
+
+// Probe is for drivers whose chip can be told from others. The options of what it finds have the address.
+func (m Model) Probe(ctx context.Context, b *bus.Bus) ([]driver.Found, error) {
+	var found []driver.Found
+	for _, address := range m.Addresses {
+		if bus.AnswersI2C(b.I2C, address) != nil {
+			continue
+		}
+		err := m.Identify(ctx, b.I2C, address)
+		if ctx.Err() != nil {
+			return found, ctx.Err()
+		}
+		switch fault.KindOf(err) {
+		case fault.Lost, fault.Denied:
+			return found, err
+		}
+		if err == nil {
+			found = append(found, driver.Found{Where: fmt.Sprintf("address %#x", address), Options: map[string]any{"address": address}})
+		}
+	}
+	return found, nil
+}
+
+// Another is the fault of a chip that is not of the model, with what shows it.
+func (m Model) Another(address uint16, shows string) error {
+	advice := "another chip answers at this address; look at the driver's name"
+	if m.Pins != "" {
+		advice += " and at " + m.Pins
+	}
+	return fault.New(fault.Misconfigured, fmt.Errorf("the chip at %#x is no %s: %s", address, m.Name, shows), advice)
+}
+
+// withArticle puts a or an before a name, as it is spoken: an SHT31, an MCP9808, a BME280.
+func withArticle(name string) string {
+	if strings.ContainsRune("AEFHILMNORSX", rune(name[0])) {
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// TemperatureOption checks what an option says that a temperature is of: temperature, device_temperature, road_temperature or
+// any other quantity in degrees Celsius.
+func TemperatureOption(key, quantity string) error {
+	q, ok := telemetry.QuantityByName(quantity)
+	if !ok || q.Unit != telemetry.Celsius {
+		return fmt.Errorf("%s: %q is no temperature of the catalogue, such as temperature or device_temperature", key, quantity)
+	}
+	return nil
+}
+
+// Measure makes measurements of values in the given units. What is plausible is returned; the error joins what is not.
+func Measure(values ...Value) ([]driver.Measurement, error) {
+	ms := make([]driver.Measurement, 0, len(values))
+	var wrong error
+	for _, v := range values {
+		m, err := driver.Scale{Quantity: v.Quantity, Unit: v.Unit}.Measure(v.Value)
+		if err != nil {
+			wrong = errors.Join(wrong, &fault.Fault{Kind: fault.Implausible, Advice: v.Advice, Err: err})
+			continue
+		}
+		ms = append(ms, m)
+	}
+	return ms, wrong
+}
+
+// Value is a number as a chip has it.
+type Value struct {
+	Quantity string
+	// Unit is a unit's code; "" means the quantity's own.
+	Unit  string
+	Value float64
+	// Advice is what to look at if the value is beyond what the quantity can be.
+	Advice string
+}

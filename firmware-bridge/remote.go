@@ -1,0 +1,183 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
+	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// desk decides which settings are in force: the file's, or in their place those that came from afar, which are kept so that
+// they survive a restart without a link. Settings that cannot be used change nothing, wherever they come from.
+type desk struct {
+	file    string // of the technician; "" for none
+	kept    string // of the newest good settings from afar
+	drivers []driver.Driver
+	apply   func(*settings.Settings)
+	date    func() time.Time
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	force SettingsStatus
+}
+
+// begin puts the newest good settings in force.
+func (d *desk) begin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.force.Source = FromNobody
+	if text, err := os.ReadFile(d.kept); err == nil && d.use(text, FromRemote) == nil {
+		return
+	}
+	d.fromFile()
+}
+
+// fromFile puts the file's settings in force.
+func (d *desk) fromFile() {
+	if d.file == "" {
+		return
+	}
+	text, err := os.ReadFile(d.file)
+	if err != nil {
+		d.refuse(FromFile, "", fmt.Errorf("read the settings: %w", err))
+		return
+	}
+	_ = d.use(text, FromFile) // the refusal is noted
+}
+
+// reload reads the file again, unless settings from afar are in force.
+func (d *desk) reload() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.force.Source != FromRemote {
+		d.fromFile()
+	}
+}
+
+// receive takes a message from afar: settings, or none at all, which gives the word back to the file.
+func (d *desk) receive(text []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(text) == 0 {
+		if d.force.Source == FromRemote {
+			d.log.Info("settings from afar are withdrawn")
+			if err := os.Remove(d.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				d.log.Error("settings from afar are withdrawn, and come back with the next start", "error", err)
+			}
+			d.fromFile()
+		}
+		return
+	}
+	if d.force.Source == FromRemote && d.force.ID == idOf(text) {
+		return // a retained message comes again with every connection
+	}
+	if d.use(text, FromRemote) != nil {
+		return
+	}
+	if err := replace(d.kept, text); err != nil {
+		d.log.Error("settings from afar are in force, and lost with the next start", "error", err)
+	}
+}
+
+// use puts settings in force if they are good.
+func (d *desk) use(text []byte, from Source) error {
+	s, err := settings.Parse(text, d.drivers)
+	if err != nil {
+		d.refuse(from, idOf(text), err)
+		return err
+	}
+	d.apply(s)
+	d.force = SettingsStatus{Source: from, ID: idOf(text), Buses: len(s.Buses), Sensors: len(s.Sensors), Applied: d.date()}
+	d.log.Info("settings are in force", "source", string(from), "settings", d.force.ID, "buses", len(s.Buses), "sensors", len(s.Sensors))
+	return nil
+}
+
+func (d *desk) refuse(from Source, id string, err error) {
+	d.log.Error("settings are refused, the old ones stay in force", "source", string(from), "settings", id, "error", err.Error())
+	d.force.Refused = &Refusal{Source: from, ID: id, At: d.date(), Error: err.Error()}
+}
+
+func (d *desk) status() SettingsStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.force
+}
+
+// idOf names settings by their bytes.
+func idOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// replace writes a file so that power loss leaves the old one or the new one.
+func replace(path string, text []byte) error {
+	next, err := os.CreateTemp(filepath.Dir(path), ".next-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(next.Name()) //nolint:errcheck // gone already where all went well
+	_, err = next.Write(text)
+	if err == nil {
+		err = next.Sync()
+	}
+	if err = errors.Join(err, next.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// command is a message on <root>/<publisher>/command.
+type command struct {
+	// ID comes back with the answer.
+	ID string `json:"id"`
+	// Do is read, describe, log or restart.
+	Do string `json:"do"`
+	// Sensor is which one to read; all if it is empty.
+	Sensor telemetry.SensorID `json:"sensor"`
+	// Level is the log's: debug, info, warn or error.
+	Level string `json:"level"`
+}
+
+// answer is what becomes of a command, on <root>/<publisher>/answer.
+type answer struct {
+	ID    string      `json:"id"`
+	Do    string      `json:"do"`
+	OK    bool        `json:"ok"`
+	Error string      `json:"error,omitempty"`
+	Buses []BusReport `json:"buses,omitempty"`
+}
+
+// maxCommandBytes bounds a command.
+const maxCommandBytes = 4 << 10
+
+func parseCommand(text []byte) (command, error) {
+	var c command
+	if len(text) > maxCommandBytes {
+		return c, fmt.Errorf("the command is %d bytes; at most %d are allowed", len(text), maxCommandBytes)
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("the command is no JSON object: %w", err)
+	}
+	if len(c.ID) > 64 {
+		return command{}, fmt.Errorf("id: has %d characters; at most 64 are allowed", len(c.ID))
+	}
+	return c, nil
+}

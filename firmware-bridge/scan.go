@@ -1,0 +1,130 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
+	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
+	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
+)
+
+// BusReport is what a scan has found on one bus.
+type BusReport struct {
+	ID     string   `json:"id"`
+	Type   bus.Kind `json:"type"`
+	Device string   `json:"device,omitempty"`
+	// Devices are those that a driver recognised.
+	Devices []DeviceReport `json:"devices"`
+	// Answers are addresses at which something else answers.
+	Answers []string `json:"answers,omitempty"`
+	// Error says why the bus could not be looked at.
+	Error string `json:"error,omitempty"`
+	// Advice says what to do about it.
+	Advice string `json:"advice,omitempty"`
+}
+
+// DeviceReport is a device that a driver has recognised.
+type DeviceReport struct {
+	Driver  string         `json:"driver"`
+	Title   string         `json:"title"`
+	Where   string         `json:"where"`
+	Options map[string]any `json:"options,omitempty"`
+}
+
+// probePatience is how long one driver may look for its devices on one bus.
+const probePatience = 20 * time.Second
+
+// scan asks every driver whether its devices are on the buses.
+func scan(ctx context.Context, buses []bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) []BusReport {
+	reports := make([]BusReport, len(buses))
+	for i, cfg := range buses {
+		reports[i] = scanBus(ctx, cfg, drivers, open)
+	}
+	return reports
+}
+
+func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) BusReport {
+	r := BusReport{ID: cfg.ID, Type: cfg.Type, Device: cfg.Device, Devices: []DeviceReport{}}
+	b, err := open(ctx, cfg)
+	if err != nil {
+		r.Error, r.Advice = err.Error(), fault.AdviceOf(err)
+		return r
+	}
+	defer b.Close() //nolint:errcheck // what was found counts
+	for _, d := range drivers {
+		if d.Bus != cfg.Type || d.Probe == nil || ctx.Err() != nil {
+			continue
+		}
+		found, err := probe(ctx, d, b)
+		if err != nil {
+			r.Error, r.Advice = fmt.Sprintf("look for %s: %v", d.Name, err), fault.AdviceOf(err)
+			continue
+		}
+		for _, f := range found {
+			r.Devices = append(r.Devices, DeviceReport{Driver: d.Name, Title: d.Title, Where: f.Where, Options: f.Options})
+		}
+	}
+	return r
+}
+
+func probe(ctx context.Context, d driver.Driver, b *bus.Bus) (found []driver.Found, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	err = guard(func() (err error) {
+		found, err = d.Probe(ctx, b)
+		return err
+	})
+	return found, err
+}
+
+// written is settings as a person would write them.
+type written struct {
+	Version int             `yaml:"version"`
+	Buses   []writtenBus    `yaml:"buses"`
+	Sensors []writtenSensor `yaml:"sensors"`
+}
+
+type writtenBus struct {
+	ID     string   `yaml:"id"`
+	Type   bus.Kind `yaml:"type"`
+	Device string   `yaml:"device,omitempty"`
+}
+
+type writtenSensor struct {
+	ID      string         `yaml:"id"`
+	Driver  string         `yaml:"driver"`
+	Bus     string         `yaml:"bus"`
+	Every   string         `yaml:"every"`
+	Options map[string]any `yaml:"options,omitempty"`
+}
+
+// draft writes settings for what a scan has found. Sensors are named after the bridge, the driver and a number; whoever
+// installs them gives them the ids of the registry.
+func draft(publisher string, found []BusReport) ([]byte, error) {
+	w := written{Version: settings.Version, Buses: []writtenBus{}, Sensors: []writtenSensor{}}
+	count := make(map[string]int)
+	for _, b := range found {
+		if b.Error == "" || len(b.Devices) > 0 {
+			w.Buses = append(w.Buses, writtenBus{ID: b.ID, Type: b.Type, Device: b.Device})
+		}
+		for _, d := range b.Devices {
+			count[d.Driver]++
+			id := fmt.Sprintf("%s-%s-%d", publisher, strings.ReplaceAll(d.Driver, "_", "-"), count[d.Driver])
+			w.Sensors = append(w.Sensors, writtenSensor{ID: id, Driver: d.Driver, Bus: b.ID, Every: "1m", Options: d.Options})
+		}
+	}
+	var text strings.Builder
+	text.WriteString("# What this bridge reads. Give the sensors the ids of the city's registry, then try them: lamppost-bridge check\n")
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(w); err != nil {
+		return nil, fmt.Errorf("write settings: %w", err)
+	}
+	return []byte(text.String()), nil
+}

@@ -1,0 +1,195 @@
+package ledger_test
+
+import (
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lamppost-city/lamppost/ingest/frame"
+	"github.com/lamppost-city/lamppost/ingest/ledger"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// plan is what is expected of sensors.
+type plan map[telemetry.SensorID]expected
+
+type expected struct {
+	cadence time.Duration
+	since   time.Time
+}
+
+func (p plan) Expected(id telemetry.SensorID) (time.Duration, telemetry.UnixMilli) {
+	if p[id].since.IsZero() {
+		return p[id].cadence, 0
+	}
+	return p[id].cadence, telemetry.MilliOf(p[id].since)
+}
+
+// report is a frame of a sensor that reports now.
+func report(sensor telemetry.SensorID, missing int64, numbered bool) *frame.Frame {
+	at := telemetry.MilliOf(time.Now())
+	return &frame.Frame{Minutes: []frame.Minute{{
+		Sensor: sensor, Minute: ledger.MinuteOf(at), Newest: at, Numbered: numbered, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1, Missing: missing},
+	}}}
+}
+
+// missing asks for the sum of a range in both ways in which a sensor's can be had.
+func missing(t *testing.T, l *ledger.Ledger, sensor telemetry.SensorID, from, to time.Time) int64 {
+	t.Helper()
+	flush(t, l)
+	sum, err := l.SensorTotals(t.Context(), sensor, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sensor != "*" && to.Sub(from) <= ledger.MaxMinutes*time.Minute {
+		minutes, err := l.Minutes(t.Context(), sensor, from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byMinute := int64(0)
+		for i, m := range minutes {
+			byMinute += m.Missing
+			if i > 0 && !minutes[i-1].Time.Before(m.Time) {
+				t.Errorf("minute %s follows %s", m.Time, minutes[i-1].Time)
+			}
+		}
+		if byMinute != sum.Missing {
+			t.Errorf("the minutes of %s have %d missing, their sum is %d", sensor, byMinute, sum.Missing)
+		}
+	}
+	return sum.Missing
+}
+
+func TestSilentSensorHasReportsMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		expectations := plan{"loop-1": {cadence: 10 * time.Second}, "loop-2": {cadence: time.Minute}, "loop-4": {cadence: time.Minute}}
+		current := func() ledger.Plan { return expectations }
+		l := open(t, path, config())
+		l.Expect(current)
+		record(t, l, report("loop-1", 3, false), place(1))
+		record(t, l, report("loop-2", 0, false), place(2))
+		record(t, l, report("loop-3", 0, false), place(3)) // has no cadence
+		record(t, l, report("loop-4", 0, true), place(4))  // numbers its messages
+		begin, end := start.Add(-time.Hour), start.Add(24*time.Hour)
+		expect := func(want map[telemetry.SensorID]int64) {
+			t.Helper()
+			sum := int64(0)
+			for _, s := range []telemetry.SensorID{"loop-1", "loop-2", "loop-3", "loop-4"} {
+				if got := missing(t, l, s, begin, end); got != want[s] {
+					t.Errorf("after %s %d of %s are missing, want %d", time.Since(start), got, s, want[s])
+				}
+				sum += want[s]
+			}
+			for _, from := range []time.Time{longAgo, begin} {
+				if got := missing(t, l, "*", from, end); got != sum {
+					t.Errorf("after %s %d of all are missing since %s, want %d", time.Since(start), got, from, sum)
+				}
+			}
+		}
+		time.Sleep(15 * time.Second)
+		expect(map[telemetry.SensorID]int64{"loop-1": 3}) // not overdue by half a cadence
+		time.Sleep(time.Second)
+		expect(map[telemetry.SensorID]int64{"loop-1": 3 + 1})
+		time.Sleep(10*time.Minute - 16*time.Second)
+		silent := map[telemetry.SensorID]int64{"loop-1": 3 + 59, "loop-2": 9}
+		expect(silent)
+		if l.City().Missing != 3 {
+			t.Errorf("%d are known to be missing, want 3", l.City().Missing)
+		}
+		// Parts of a range add up.
+		for after := range 10 {
+			middle := start.Add(time.Duration(after) * time.Minute)
+			for s, want := range map[telemetry.SensorID]int64{"loop-1": 62, "*": 71} {
+				if a, b := missing(t, l, s, begin, middle), missing(t, l, s, middle, end); a+b != want || after > 1 && (a == 0 || b == 0) {
+					t.Errorf("of %s %d are missing up to minute %d, and %d from then on, want %d", s, a, after, b, want)
+				}
+			}
+		}
+		if got := missing(t, l, "*", start.Add(11*time.Minute), end); got != 0 {
+			t.Errorf("%d are missing in the future", got)
+		}
+		// A report ends the silence; the next process knows of it.
+		record(t, l, report("loop-1", 59, false), place(5))
+		expect(silent)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l = open(t, path, config())
+		l.Expect(current)
+		expect(silent)
+		time.Sleep(time.Minute)
+		expect(map[telemetry.SensorID]int64{"loop-1": 62 + 5, "loop-2": 10})
+		// Nothing is expected of a sensor before it was registered, or when it is not any more.
+		expectations["loop-1"] = expected{10 * time.Second, time.Now().Add(-30 * time.Second)}
+		delete(expectations, "loop-2")
+		expect(map[telemetry.SensorID]int64{"loop-1": 62 + 2})
+		l.Expect(func() ledger.Plan { return nil })
+		expect(map[telemetry.SensorID]int64{"loop-1": 62})
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// However long a silence, it is asked for in bounded time, and is where it was.
+func TestLongSilenceIsSeenInEachPartOfIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, path, config())
+		defer func() { _ = l.Close() }()
+		l.Expect(func() ledger.Plan { return plan{"loop-1": {cadence: time.Minute}} })
+		record(t, l, report("loop-1", 0, false), place(1))
+		time.Sleep(100 * 24 * time.Hour)
+		now := time.Now()
+		for back, want := range map[time.Duration]int64{time.Hour: 60, 24 * time.Hour: 1440, 7 * 24 * time.Hour: 7 * 1440} {
+			got := missing(t, l, "loop-1", now.Add(-back), now.Add(time.Hour))
+			if off := got - want; off < -2 || off > 2 {
+				t.Errorf("%d missing in the last %s, want %d", got, back, want)
+			}
+		}
+		if got := missing(t, l, "*", longAgo, farOff); got != 100*1440-1 {
+			t.Errorf("%d missing in all, want %d", got, 100*1440-1)
+		}
+	})
+}
+
+func TestLedgerOfTheVersionBeforeIsTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path, config())
+	record(t, l, accepted("loop-1", 10, 1), place(1))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, path, "DROP TABLE silences; ALTER TABLE newest DROP COLUMN numbered; PRAGMA user_version = 1")
+	for range 2 {
+		l = open(t, path, config())
+		l.Expect(func() ledger.Plan { return plan{"loop-1": {cadence: time.Minute}} })
+		// Whether what came before was numbered is not known.
+		if got := l.Newest()["loop-1"]; got != (ledger.Report{Measured: 600_000, Numbered: true}) {
+			t.Errorf("newest report %+v", got)
+		}
+		if got := missing(t, l, "loop-1", longAgo, farOff); got != 0 {
+			t.Errorf("%d missing", got)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What comes to nothing is not listed.
+func TestMinuteWhoseMissingReportsCameIsGone(t *testing.T) {
+	l := fresh(t, config())
+	for n, missing := range []int64{3, -1, -2} {
+		f := &frame.Frame{Minutes: []frame.Minute{{Sensor: "loop-1", Minute: 100, Counts: frame.Counts{Missing: missing}}}}
+		record(t, l, f, place(n+1))
+		flush(t, l)
+	}
+	minutes, err := l.Minutes(t.Context(), "loop-1", minuteTime(60), minuteTime(180))
+	if err != nil || len(minutes) != 0 {
+		t.Errorf("minutes %+v, %v", minutes, err)
+	}
+}
