@@ -139,9 +139,12 @@ func TestSystemsClockIsTrustedAsConfigured(t *testing.T) {
 		synced bool
 		want   clock.Source
 	}{
-		{clock.TrustAuto, false, ""}, {clock.TrustAuto, true, clock.System},
-		{clock.TrustAlways, false, clock.Unsynchronised}, {clock.TrustAlways, true, clock.System},
-		{clock.TrustNever, false, ""}, {clock.TrustNever, true, ""},
+		{clock.TrustAuto, false, ""},
+		{clock.TrustAuto, true, clock.System},
+		{clock.TrustAlways, false, clock.Unsynchronised},
+		{clock.TrustAlways, true, clock.System},
+		{clock.TrustNever, false, ""},
+		{clock.TrustNever, true, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBoard(1, noon)

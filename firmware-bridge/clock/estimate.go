@@ -89,17 +89,17 @@ func (c *Clock) refuse(source Source, date time.Time) {
 
 // accept says whether e takes the place of what its source has said before.
 func (c *Clock) accept(e estimate, now Instant) bool {
-	before, any := c.told[e.source]
-	if !any {
+	before, known := c.told[e.source]
+	if !known {
 		return true
 	}
 	if c.contradict(e, before, now) == 0 {
 		delete(c.doubt, e.source)
 		return c.uncertainty(e, now) <= c.uncertainty(before, now)
 	}
-	doubt, any := c.doubt[e.source]
+	doubt, doubted := c.doubt[e.source]
 	c.doubt[e.source] = e
-	if !any || c.contradict(e, doubt, now) != 0 {
+	if !doubted || c.contradict(e, doubt, now) != 0 {
 		return false
 	}
 	delete(c.doubt, e.source)
@@ -147,8 +147,8 @@ func (c *Clock) readSystem() (now Instant, date time.Time) {
 func (c *Clock) choose(now Instant) {
 	best := estimate{}
 	for _, source := range ranks() {
-		e, any := c.told[source]
-		if !any {
+		e, known := c.told[source]
+		if !known {
 			continue
 		}
 		uncertain := c.uncertainty(e, now)
@@ -189,8 +189,8 @@ func (c *Clock) choose(now Instant) {
 func (c *Clock) compare(now Instant) {
 	text := ""
 	for _, source := range ranks() {
-		e, any := c.told[source]
-		if !any || source == c.best.source {
+		e, known := c.told[source]
+		if !known || source == c.best.source {
 			continue
 		}
 		if apart := c.contradict(e, c.best, now); apart > 0 {
