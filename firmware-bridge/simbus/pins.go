@@ -137,8 +137,8 @@ func (p *Pin) edge(e bus.Edge) {
 		return
 	}
 	if len(p.queue) == queueLength {
+		p.queue[1].Lost += 1 + p.queue[0].Lost
 		p.queue = p.queue[1:]
-		p.queue[0].Lost++
 	}
 	e.Lost, p.lost = p.lost, 0
 	p.queue = append(p.queue, e)
