@@ -126,12 +126,12 @@ func replace(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(next.Name()) //nolint:errcheck // gone already where all went well
+	defer os.Remove(next.Name()) // gone already where all went well
 	_, err = next.Write(text)
 	if err == nil {
 		err = next.Sync()
 	}
-	if err = errors.Join(err, next.Close()); err != nil {
+	if err := errors.Join(err, next.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(next.Name(), path); err != nil {

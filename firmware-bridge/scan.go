@@ -56,7 +56,7 @@ func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open 
 		r.Error, r.Advice = err.Error(), fault.AdviceOf(err)
 		return r
 	}
-	defer b.Close() //nolint:errcheck // what was found counts
+	defer b.Close()
 	for _, d := range drivers {
 		if d.Bus != cfg.Type || d.Probe == nil || ctx.Err() != nil {
 			continue

@@ -162,7 +162,7 @@ func (s *station) readOn(ctx context.Context, sensor driver.Sensor) error {
 			return err
 		})
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the sensor is not to blame
 		}
 		if errors.Is(err, errHangs) {
 			return err // got is still the driver's
@@ -227,10 +227,11 @@ func (s *station) within(ctx context.Context, sensor driver.Sensor, f func(conte
 	case <-ctx.Done():
 		// Whatever holds the driver, the process must be able to end.
 		select {
-		case <-done:
+		case err := <-done:
+			return err
 		case <-time.After(grace):
+			return errHangs
 		}
-		return errHangs
 	}
 }
 

@@ -35,13 +35,27 @@ func (c LogConfig) Validate() error {
 
 // NewLogger logs to w.
 func NewLogger(cfg LogConfig, w io.Writer) *slog.Logger {
-	var level slog.Level
+	log, _ := NewLeveledLogger(cfg, w)
+	return log
+}
+
+// NewLeveledLogger logs to w, and returns what changes the level while it runs: debug, info, warn or error.
+func NewLeveledLogger(cfg LogConfig, w io.Writer) (log *slog.Logger, setLevel func(level string) error) {
+	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(cfg.Level)) // Validate has seen it
 	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" || cfg.Format == "auto" && !IsTerminal(w) {
-		return slog.New(slog.NewJSONHandler(w, options))
+	setLevel = func(to string) error {
+		changed := cfg
+		changed.Level = to
+		if err := changed.Validate(); err != nil {
+			return err
+		}
+		return level.UnmarshalText([]byte(to))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if cfg.Format == "json" || cfg.Format == "auto" && !IsTerminal(w) {
+		return slog.New(slog.NewJSONHandler(w, options)), setLevel
+	}
+	return slog.New(slog.NewTextHandler(w, options)), setLevel
 }
 
 // IsTerminal tells whether a person reads w.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -54,9 +55,12 @@ type parts struct {
 
 // runBridge runs until ctx ends, or until the city asks for a restart: then it ends with an error, so that whoever started it
 // starts it again.
-func runBridge(ctx context.Context, cfg Config, simulate bool, logs interface{ Write([]byte) (int, error) }) error {
+func runBridge(ctx context.Context, cfg Config, simulate bool, logs io.Writer) error {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := writeExamples(&cfg); err != nil {
+		return err
 	}
 	logger, setLevel := service.NewLeveledLogger(cfg.Log, logs)
 	ctx, stop := context.WithCancel(ctx)
@@ -96,6 +100,22 @@ func runBridge(ctx context.Context, cfg Config, simulate bool, logs interface{ W
 	return err
 }
 
+// writeExamples makes a file of the examples where they stand for settings.
+func writeExamples(cfg *Config) error {
+	if cfg.Bridge.Settings != exampleSettings {
+		return nil
+	}
+	text, err := settingsText(*cfg)
+	if err != nil {
+		return err
+	}
+	cfg.Bridge.Settings = filepath.Join(cfg.Data, "examples.yaml")
+	if err := os.WriteFile(cfg.Bridge.Settings, text, 0o600); err != nil {
+		return fmt.Errorf("write the examples: %w", err)
+	}
+	return nil
+}
+
 // group orders the parts: what is sampled needs the outbox, and that needs the connection to be of use.
 func (p *parts) group(endpoint *service.Metrics) *service.Group {
 	return service.NewGroup(service.DefaultStopTimeout, p.log,
@@ -104,9 +124,7 @@ func (p *parts) group(endpoint *service.Metrics) *service.Group {
 		service.Part{Name: "uplink", Run: p.uplink.Run},
 		service.Part{Name: "outbox", Run: func(ctx context.Context) error { return p.outbox.Run(ctx, p.uplink) }},
 		service.Part{Name: "bridge", Run: func(ctx context.Context) error {
-			reload, stop := signal.NotifyContext(ctx)
-			defer stop()
-			go p.reloadOnHangup(reload)
+			go p.reloadOnHangup(ctx)
 			return p.bridge.Run(ctx, p.uplink)
 		}},
 	)

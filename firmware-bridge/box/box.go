@@ -48,9 +48,13 @@ func (b Board) Read() ([]driver.Measurement, error) {
 	return all, errors.Join(faults...)
 }
 
+func (b Board) file(path ...string) string {
+	return filepath.Join(append([]string{b.Root}, path...)...)
+}
+
 // temperature is that of the hottest thermal zone.
 func (b Board) temperature() (float64, bool, error) {
-	zones, err := filepath.Glob(filepath.Join(b.Root, "sys/class/thermal/thermal_zone*/temp"))
+	zones, err := filepath.Glob(b.file("sys", "class", "thermal", "thermal_zone*", "temp"))
 	if err != nil {
 		return 0, false, err
 	}
@@ -70,7 +74,7 @@ func (b Board) temperature() (float64, bool, error) {
 
 // memory is the part that programs use: what is not available of what there is.
 func (b Board) memory() (float64, bool, error) {
-	text, err := os.ReadFile(filepath.Join(b.Root, "proc/meminfo"))
+	text, err := os.ReadFile(b.file("proc", "meminfo"))
 	if err != nil {
 		return 0, false, err
 	}
@@ -104,7 +108,7 @@ func (b Board) disk() (float64, bool, error) {
 }
 
 func (b Board) uptime() (float64, bool, error) {
-	text, err := os.ReadFile(filepath.Join(b.Root, "proc/uptime"))
+	text, err := os.ReadFile(b.file("proc", "uptime"))
 	if err != nil {
 		return 0, false, err
 	}
@@ -115,7 +119,7 @@ func (b Board) uptime() (float64, bool, error) {
 
 // signal is the level of the first radio interface in /proc/net/wireless, which not every kernel has.
 func (b Board) signal() (float64, bool, error) {
-	file, err := os.Open(filepath.Join(b.Root, "proc/net/wireless"))
+	file, err := os.Open(b.file("proc", "net", "wireless"))
 	if err != nil {
 		return 0, false, nil
 	}

@@ -27,13 +27,13 @@ func (o *thermometer) Validate() error {
 
 // known are drivers for a thermometer on two kinds of bus, and for a door.
 func known() []driver.Driver {
-	make := func(name string, on bus.Kind) driver.Driver {
+	thermo := func(name string, on bus.Kind) driver.Driver {
 		return driver.Driver{
 			Name: name, Bus: on, Options: func() driver.Options { return &thermometer{Address: 0x18} },
 			Open: func(context.Context, driver.Setup) (driver.Sensor, error) { return nil, errors.New("not here") },
 		}
 	}
-	return []driver.Driver{make("thermo", bus.I2C), make("thermo", bus.SPI), make("door", bus.GPIO)}
+	return []driver.Driver{thermo("thermo", bus.I2C), thermo("thermo", bus.SPI), thermo("door", bus.GPIO)}
 }
 
 const good = `version: 1
@@ -83,7 +83,7 @@ sensors:
   - {id: AIR, driver: thermo, bus: i2c-2, every: 1ms}
   - {id: air-2, driver: barometer, bus: i2c-1, every: 1m}
   - {id: air-3, driver: door, bus: i2c-1, every: 1m, timeout: 2h, options: {address: 0xff}}
-  - {id: air-3, driver: thermo, bus: i2c-1, every: 1m, options: {adress: 1}}
+  - {id: air-3, driver: thermo, bus: i2c-1, every: 1m, options: {colour: 1}}
 `), known())
 	if err == nil {
 		t.Fatal("no fault")
