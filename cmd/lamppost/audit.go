@@ -62,14 +62,14 @@ func auditFolder(ctx context.Context, cfg Config, from, to string) (api.AuditRep
 		defer unlock()
 		return auditStopped(ctx, cfg, from, to)
 	}
-	running, readErr := readRunning(cfg.Data)
+	process, readErr := readRunning(cfg.Data)
 	if readErr != nil {
 		return api.AuditReport{}, errors.Join(err, readErr)
 	}
-	return auditRunning(ctx, cfg, running, from, to)
+	return auditRunning(ctx, cfg, process, from, to)
 }
 
-func auditRunning(ctx context.Context, cfg Config, base, from, to string) (report api.AuditReport, err error) {
+func auditRunning(ctx context.Context, cfg Config, process running, from, to string) (report api.AuditReport, err error) {
 	token, err := os.ReadFile(filepath.Join(cfg.Data, "api-token"))
 	if err != nil {
 		return report, fmt.Errorf("token of the running process: %w", err)
@@ -80,12 +80,12 @@ func auditRunning(ctx context.Context, cfg Config, base, from, to string) (repor
 			at.Set(name, value)
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/audit?"+at.Encode(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, process.url+"/api/v1/audit?"+at.Encode(), nil)
 	if err != nil {
 		return report, err
 	}
 	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	answer, err := (&http.Client{Timeout: 15 * time.Minute}).Do(request)
+	answer, err := process.client().Do(request)
 	if err != nil {
 		return report, fmt.Errorf("ask the running process: %w", err)
 	}

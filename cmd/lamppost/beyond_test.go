@@ -8,9 +8,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -76,4 +78,36 @@ func TestACityBeyondItsMachineTakesReadingsOverTLSWithPasswords(t *testing.T) {
 		t.Errorf("it does not say that its broker speaks TLS:\n%s", up.Stdout())
 	}
 	city.Stop()
+}
+
+func TestTheAuditAsksARunningProcessAlsoWhereItSpeaksTLS(t *testing.T) {
+	certFile, keyFile := keyPair(t)
+	file := write(t, "lamppost.yml", fmt.Sprintf("http: {tls_cert_file: %q, tls_key_file: %q}\n", certFile, keyFile))
+	dir := filepath.Join(t.TempDir(), "data")
+	up := lamppost.itself.Start(t, upOn(dir, "--config", file)...)
+	audit := func() error {
+		if r := lamppost.itself.Run(t, "audit", "--data", dir); r.Code != 0 {
+			return errors.New(r.Stdout + r.Stderr)
+		}
+		return nil
+	}
+	endtoend.Eventually(t, time.Minute, "the process says where it is", func() error {
+		_, err := os.Stat(filepath.Join(dir, "address"))
+		return err
+	})
+	endtoend.Eventually(t, time.Minute, "the audit is clean", audit)
+	other, _ := keyPair(t)
+	address, err := os.ReadFile(filepath.Join(dir, "address"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "address"), []byte(strings.Replace(string(address), certFile, other, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := audit(); err == nil || !strings.Contains(err.Error(), "its certificate is not the one in "+other) {
+		t.Errorf("the audit gave its token to a process with another certificate: %v", err)
+	}
+	if r := up.Stop(10 * time.Second); r.Code != 0 {
+		t.Errorf("it ended with code %d", r.Code)
+	}
 }

@@ -240,7 +240,7 @@ func (c *town) apiPart() service.Part {
 			go func() {
 				select {
 				case <-s.Ready():
-					if err := writeRunning(c.cfg.Data, s.URL()); err != nil {
+					if err := writeRunning(c.cfg.Data, running{url: s.URL(), certFile: c.cfg.HTTP.TLSCertFile}); err != nil {
 						c.log.Warn("other commands will not find this process", "error", err)
 					}
 					close(ready)
