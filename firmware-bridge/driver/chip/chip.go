@@ -88,7 +88,7 @@ func (m Model) Advise(ctx context.Context, b i2c.Bus, address uint16, err error)
 		return err
 	case kind == fault.Absent && bus.AnswersI2C(b, address) != nil:
 		advice = m.elsewhere(ctx, b, address)
-	case kind == fault.Absent || kind == fault.Misconfigured:
+	case kind == fault.Absent || kind == fault.Misconfigured || kind == fault.Garbled || kind == fault.Timeout:
 		name, driver := Name(ctx, b, address)
 		if name == "" || name == m.Name {
 			return err
@@ -145,19 +145,17 @@ func (m Model) identify(ctx context.Context, b i2c.Bus, address uint16) error {
 func (m Model) Probe(ctx context.Context, b *bus.Bus) ([]driver.Found, error) {
 	var found []driver.Found
 	for _, address := range m.Addresses {
-		if bus.AnswersI2C(b.I2C, address) != nil {
-			continue
-		}
-		err := m.Identify(ctx, b.I2C, address)
-		if ctx.Err() != nil {
-			return found, ctx.Err()
-		}
-		switch fault.KindOf(err) {
-		case fault.Lost, fault.Denied:
-			return found, err
-		}
+		err := bus.AnswersI2C(b.I2C, address)
 		if err == nil {
+			err = m.Identify(ctx, b.I2C, address)
+		}
+		switch kind := fault.KindOf(err); {
+		case err == nil:
 			found = append(found, driver.Found{Where: fmt.Sprintf("address %#x", address), Options: map[string]any{"address": address}})
+		case ctx.Err() != nil:
+			return found, ctx.Err()
+		case kind == fault.Lost || kind == fault.Denied:
+			return found, err // the other addresses would say no more
 		}
 	}
 	return found, nil
@@ -195,7 +193,13 @@ func Measure(values ...Value) ([]driver.Measurement, error) {
 	ms := make([]driver.Measurement, 0, len(values))
 	var wrong error
 	for _, v := range values {
-		m, err := driver.Scale{Quantity: v.Quantity, Unit: v.Unit}.Measure(v.Value)
+		var m driver.Measurement
+		var err error
+		if v.Least != v.Most && (v.Value < v.Least || v.Value > v.Most) {
+			err = fmt.Errorf("%s is %g %s, beyond the %g to %g that the sensor can measure", v.Quantity, v.Value, v.Unit, v.Least, v.Most)
+		} else {
+			m, err = driver.Scale{Quantity: v.Quantity, Unit: v.Unit}.Measure(v.Value)
+		}
 		if err != nil {
 			wrong = errors.Join(wrong, &fault.Fault{Kind: fault.Implausible, Advice: v.Advice, Err: err})
 			continue
@@ -211,6 +215,8 @@ type Value struct {
 	// Unit is a unit's code; "" means the quantity's own.
 	Unit  string
 	Value float64
+	// Least and Most are what the chip can measure, in Unit; 0 and 0 where it measures all that the quantity can be.
+	Least, Most float64
 	// Advice is what to look at if the value is beyond what the quantity can be.
 	Advice string
 }

@@ -14,11 +14,15 @@ import (
 const (
 	// BoschID is the register of Bosch's environmental sensors (BST-BMP280-DS001, section 4.3.1).
 	BoschID byte = 0xd0
-	// BME280ID and BMP280ID are what it holds.
-	BME280ID, BMP280ID byte = 0x60, 0x58
+	// BME280ID is what it holds in a BME280.
+	BME280ID byte = 0x60
+	// BMP280ID is what it holds in a BMP280.
+	BMP280ID byte = 0x58
 
-	// TexasMaker and TexasDie are registers of many chips of Texas Instruments (SBOS547, section 7.6).
-	TexasMaker, TexasDie byte = 0xfe, 0xff
+	// TexasMaker is the register of the maker in many chips of Texas Instruments (SBOS547, section 7.6).
+	TexasMaker byte = 0xfe
+	// TexasDie is the one of the chip's type and revision.
+	TexasDie byte = 0xff
 	// TexasInstruments is "TI".
 	TexasInstruments uint16 = 0x5449
 	// INA226Die is INA226's.
@@ -68,7 +72,7 @@ func Register16(b i2c.Bus, address uint16, register byte) (uint16, error) {
 	return binary.BigEndian.Uint16(both[:]), nil
 }
 
-// SHT4xSerial is the command for the serial number of SHT4x (data sheet, section 4.5), and SHT3xStatus that for the status of
+// sht4xSerial is the command for the serial number of SHT4x (data sheet, section 4.5), and sht3xStatus that for the status of
 // SHT3x (data sheet, section 4.11).
 var (
 	sht4xSerial = [1]byte{0x89}

@@ -6,7 +6,6 @@ package mcp9808
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
-	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
+	"github.com/lamppost-city/lamppost/firmware-bridge/driver/chip"
 	"github.com/lamppost-city/lamppost/firmware-bridge/simbus"
 )
 
@@ -31,14 +30,7 @@ type Options struct {
 
 // Validate says all that is wrong, each with its key.
 func (o *Options) Validate() error {
-	var faults []error
-	if o.Address < first || o.Address > last {
-		faults = append(faults, fmt.Errorf("address: %#x is outside %#x to %#x", o.Address, first, last))
-	}
-	if err := (driver.Scale{Quantity: o.Quantity, Unit: "Cel"}).Validate(); err != nil {
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
+	return errors.Join(model().Check(o.Address), chip.TemperatureOption("quantity", o.Quantity))
 }
 
 // Addresses that the pins A0 to A2 can give (section 3.5).
@@ -55,6 +47,13 @@ const (
 	mcp9808Device  = 0x04
 )
 
+func model() chip.Model {
+	return chip.Model{
+		Name: "MCP9808", Addresses: chip.Span(first, last), Pins: "the pins A0 to A2",
+		Identify: func(_ context.Context, b i2c.Bus, address uint16) error { return identify(b, address) },
+	}
+}
+
 // Driver describes it.
 func Driver() driver.Driver {
 	return driver.Driver{
@@ -64,7 +63,7 @@ func Driver() driver.Driver {
 		Options:  func() driver.Options { return &Options{Address: first, Quantity: "temperature"} },
 		Open:     open,
 		Simulate: simulate,
-		Probe:    probe,
+		Probe:    model().Probe,
 		Example: `id: cabinet-7-air
 driver: mcp9808
 bus: i2c-1
@@ -83,9 +82,9 @@ type sensor struct {
 }
 
 // open asks the chip who it is first: any chip would let periph's driver write to its registers.
-func open(_ context.Context, s driver.Setup) (driver.Sensor, error) {
+func open(ctx context.Context, s driver.Setup) (driver.Sensor, error) {
 	o := s.Options.(*Options)
-	if err := identify(s.Bus.I2C, o.Address); err != nil {
+	if err := model().Find(ctx, s.Bus.I2C, o.Address); err != nil {
 		return nil, err
 	}
 	w := &bus.Witness{Bus: s.Bus.I2C}
@@ -97,16 +96,16 @@ func open(_ context.Context, s driver.Setup) (driver.Sensor, error) {
 }
 
 func identify(b i2c.Bus, address uint16) error {
-	d := i2c.Dev{Bus: b, Addr: address}
-	var maker, device [2]byte
-	if err := d.Tx([]byte{registerMaker}, maker[:]); err != nil {
+	maker, err := chip.Register16(b, address, registerMaker)
+	if err != nil {
 		return fmt.Errorf("ask the MCP9808 at %#x for its maker: %w", address, err)
 	}
-	if err := d.Tx([]byte{registerDevice}, device[:]); err != nil {
+	device, err := chip.Register16(b, address, registerDevice)
+	if err != nil {
 		return fmt.Errorf("ask the MCP9808 at %#x for its type: %w", address, err)
 	}
-	if m := binary.BigEndian.Uint16(maker[:]); m != microchip || device[0] != mcp9808Device {
-		return fault.New(fault.Misconfigured, fmt.Errorf("the chip at %#x is no MCP9808: maker %#04x, type %#02x", address, m, device[0]), "another chip answers at this address; look at the driver's name and at the pins A0 to A2")
+	if maker != microchip || device>>8 != mcp9808Device {
+		return model().Another(address, fmt.Sprintf("maker %#04x, type %#04x", maker, device))
 	}
 	return nil
 }
@@ -126,16 +125,6 @@ func (s *sensor) Read(context.Context) ([]driver.Measurement, error) {
 
 // Close puts the chip to sleep.
 func (s *sensor) Close() error { return s.chip.Halt() }
-
-func probe(_ context.Context, b *bus.Bus) ([]driver.Found, error) {
-	var found []driver.Found
-	for address := first; address <= last; address++ {
-		if identify(b.I2C, address) == nil {
-			found = append(found, driver.Found{Where: fmt.Sprintf("address %#x", address), Options: map[string]any{"address": address}})
-		}
-	}
-	return found, nil
-}
 
 // simulate attaches a chip whose temperature follows the day.
 func simulate(s driver.Setup, on *simbus.Bus) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver/drivertest"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
-	"github.com/lamppost-city/lamppost/firmware-bridge/simbus"
 )
 
 // opening is what goes over the bus before the first reading: maker, type, resolution, configuration.
@@ -52,26 +51,30 @@ func TestAnotherChipAtTheAddressIsNamed(t *testing.T) {
 		{Addr: 0x18, W: []byte{0x06}, R: []byte{0x12, 0x34}},
 		{Addr: 0x18, W: []byte{0x07}, R: []byte{0x00, 0x00}},
 	}}
-	err := drivertest.OpenError(t, mcp9808.Driver(), &bus.Bus{I2C: on}, nil)
-	if fault.KindOf(err) != fault.Misconfigured {
-		t.Errorf("got %v (%s)", err, fault.KindOf(err))
+	drivertest.WantFault(t, drivertest.OpenError(t, mcp9808.Driver(), &bus.Bus{I2C: on}, nil), fault.Misconfigured, "another chip", "A0 to A2")
+}
+
+func TestTheAddressAtWhichItAnswersIsTold(t *testing.T) {
+	on := drivertest.Bus(t, bus.I2C)
+	d := mcp9808.Driver()
+	drivertest.WantFault(t, drivertest.OpenError(t, d, on.Bus(), nil), fault.Absent, "nothing answers at 0x18")
+	drivertest.Attach(t, d, on, map[string]any{"address": 0x1b})
+	drivertest.WantFault(t, drivertest.OpenError(t, d, on.Bus(), nil), fault.Absent, "an MCP9808 answers at 0x1b: set address: 0x1b")
+	found, err := d.Probe(t.Context(), on.Bus())
+	if err != nil || len(found) != 1 || found[0].Options["address"] != uint16(0x1b) {
+		t.Errorf("found %+v, %v", found, err)
 	}
 }
 
-func TestChipThatGoesAwayIsAbsent(t *testing.T) {
-	on, err := simbus.New(bus.Config{ID: "i2c-1", Type: bus.I2C})
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestAChipThatGoesAwayIsAbsentUntilItIsBack(t *testing.T) {
+	on := drivertest.Bus(t, bus.I2C)
 	d := mcp9808.Driver()
-	if err := d.Simulate(drivertest.Setup(t, d, on.Bus(), nil), on); err != nil {
-		t.Fatal(err)
-	}
+	drivertest.Attach(t, d, on, nil)
 	s := drivertest.Open(t, d, on.Bus(), nil)
 	on.I2C.Detach(0x18)
-	if _, err := s.Read(t.Context()); fault.KindOf(err) != fault.Absent {
-		t.Errorf("got %v (%s)", err, fault.KindOf(err))
-	}
+	drivertest.WantFault(t, drivertest.ReadError(t, s), fault.Absent)
+	drivertest.Attach(t, d, on, nil)
+	drivertest.Read(t, s)
 }
 
 func TestSimulated(t *testing.T) { drivertest.Simulated(t, mcp9808.Driver()) }
