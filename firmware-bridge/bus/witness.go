@@ -45,6 +45,14 @@ func (w *PortWitness) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.
 	return witnessConn{Conn: c, memory: &w.memory}, nil
 }
 
+// Tx is one transaction over the connection that was opened last.
+func (w *PortWitness) Tx(out, in []byte) error {
+	if w.opened == nil {
+		return fmt.Errorf("%s is not connected", w.Port)
+	}
+	return w.do(func() error { return w.opened.Tx(out, in) })
+}
+
 // Close gives the port back, so that it can be connected again.
 func (w *PortWitness) Close() error {
 	if c, ok := w.opened.(io.Closer); ok {

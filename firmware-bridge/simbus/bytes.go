@@ -9,6 +9,8 @@ type Bytes struct {
 	Pairs bool
 	// Written is called for every byte that is written, in place of writing it.
 	Written func(register, value byte)
+	// Refresh is called before registers are read, where they change by themselves.
+	Refresh func()
 
 	pointer byte
 }
@@ -28,6 +30,9 @@ func (c *Bytes) Tx(w, r []byte) error {
 		}
 		c.write(register, w[i])
 		register++
+	}
+	if len(r) > 0 && c.Refresh != nil {
+		c.Refresh()
 	}
 	for i := range r {
 		r[i] = c.Registers[c.pointer+byte(i)]

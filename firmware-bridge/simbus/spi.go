@@ -17,9 +17,9 @@ import (
 type SPIPort struct {
 	name string
 
-	mu        sync.Mutex
-	chip      Chip
-	connected bool
+	mu   sync.Mutex
+	chip Chip
+	conn *spiConn // nil while nobody uses it
 }
 
 var _ spi.Port = (*SPIPort)(nil)
@@ -48,11 +48,11 @@ var errTaken = errors.New("another sensor uses it")
 func (p *SPIPort) Connect(physic.Frequency, spi.Mode, int) (spi.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.connected {
+	if p.conn != nil {
 		return nil, fault.New(fault.Misconfigured, fmt.Errorf("connect to %s: %w", p.name, errTaken), "")
 	}
-	p.connected = true
-	return &spiConn{port: p}, nil
+	p.conn = &spiConn{port: p}
+	return p.conn, nil
 }
 
 // String names the port.
@@ -63,6 +63,9 @@ type spiConn struct{ port *SPIPort }
 func (c *spiConn) Tx(w, r []byte) error {
 	c.port.mu.Lock()
 	defer c.port.mu.Unlock()
+	if c.port.conn != c {
+		return fault.New(fault.Lost, fmt.Errorf("%s: the connection is closed", c.port.name), "")
+	}
 	if len(w) > 0 && len(r) > 0 && len(w) != len(r) {
 		return fmt.Errorf("%s: %d bytes to write and %d to read at the same time", c.port.name, len(w), len(r))
 	}
@@ -92,6 +95,8 @@ func (c *spiConn) String() string { return c.port.name }
 func (c *spiConn) Close() error {
 	c.port.mu.Lock()
 	defer c.port.mu.Unlock()
-	c.port.connected = false
+	if c.port.conn == c {
+		c.port.conn = nil
+	}
 	return nil
 }
