@@ -2,8 +2,6 @@
 package drivers
 
 import (
-	"slices"
-
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
@@ -11,10 +9,11 @@ import (
 
 // All lists the drivers, by name.
 func All() []driver.Driver {
-	return slices.Concat(
-		bmx280.Drivers(),
-		[]driver.Driver{
-			mcp9808.Driver(),
-		},
-	)
+	return []driver.Driver{
+		bmx280.BME280(),
+		bmx280.BME280SPI(),
+		bmx280.BMP280(),
+		bmx280.BMP280SPI(),
+		mcp9808.Driver(),
+	}
 }

@@ -118,17 +118,23 @@ type model struct {
 	on                  chip.Model
 }
 
-func models() (bme, bmp model) {
-	bme = model{name: "BME280", driver: "bme280", title: "temperature, humidity, air pressure", id: chip.BME280ID, humid: true}
-	bmp = model{name: "BMP280", driver: "bmp280", title: "temperature, air pressure", id: chip.BMP280ID}
-	for _, m := range []*model{&bme, &bmp} {
-		want := *m
-		m.on = chip.Model{
-			Name: m.name, Addresses: []uint16{0x76, 0x77}, Pins: "the pin SDO",
-			Identify: func(_ context.Context, b i2c.Bus, address uint16) error { return want.identify(b, address) },
-		}
+func bme280() model {
+	m := model{name: "BME280", driver: "bme280", title: "temperature, humidity, air pressure", id: chip.BME280ID, humid: true}
+	m.on = m.chip()
+	return m
+}
+
+func bmp280() model {
+	m := model{name: "BMP280", driver: "bmp280", title: "temperature, air pressure", id: chip.BMP280ID}
+	m.on = m.chip()
+	return m
+}
+
+func (m model) chip() chip.Model {
+	return chip.Model{
+		Name: m.name, Addresses: []uint16{0x76, 0x77}, Pins: "the pin SDO",
+		Identify: func(_ context.Context, b i2c.Bus, address uint16) error { return m.identify(b, address) },
 	}
-	return bme, bmp
 }
 
 func (m model) sampling() Sampling {
@@ -139,11 +145,17 @@ func (m model) sampling() Sampling {
 	return s
 }
 
-// Drivers describes both chips on both kinds of bus.
-func Drivers() []driver.Driver {
-	bme, bmp := models()
-	return []driver.Driver{bme.overI2C(), bme.overSPI(), bmp.overI2C(), bmp.overSPI()}
-}
+// BME280 describes the BME280 on I2C.
+func BME280() driver.Driver { return bme280().overI2C() }
+
+// BME280SPI describes the BME280 on SPI.
+func BME280SPI() driver.Driver { return bme280().overSPI() }
+
+// BMP280 describes the BMP280 on I2C.
+func BMP280() driver.Driver { return bmp280().overI2C() }
+
+// BMP280SPI describes the BMP280 on SPI.
+func BMP280SPI() driver.Driver { return bmp280().overSPI() }
 
 func (m model) overI2C() driver.Driver {
 	return driver.Driver{

@@ -18,9 +18,13 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/simbus"
 )
 
+func drivers() []driver.Driver {
+	return []driver.Driver{bmx280.BME280(), bmx280.BME280SPI(), bmx280.BMP280(), bmx280.BMP280SPI()}
+}
+
 func named(t *testing.T, name string, on bus.Kind) driver.Driver {
 	t.Helper()
-	all := bmx280.Drivers()
+	all := drivers()
 	i := slices.IndexFunc(all, func(d driver.Driver) bool { return d.Name == name && d.Bus == on })
 	if i < 0 {
 		t.Fatalf("no driver %s on %s", name, on)
@@ -248,7 +252,7 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func TestSimulated(t *testing.T) {
-	for _, d := range bmx280.Drivers() {
+	for _, d := range drivers() {
 		t.Run(d.Title, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { drivertest.Simulated(t, d) })
 		})
