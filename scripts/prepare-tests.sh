@@ -7,14 +7,23 @@ PATH=$PATH:/usr/sbin
 
 any() { for name in "$@"; do command -v "$name" >/dev/null && return; done; return 1; }
 
+# compiles says whether the C compiler that Go takes is there, with the headers of the C library.
+compiles() { echo '#include <stdlib.h>' | $(go env CC) -x c -c -o /dev/null - 2>/dev/null; }
+
 missing=()
 any mosquitto || missing+=(mosquitto)
-any chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium fonts-liberation)
-any "${CC:-gcc}" gcc clang || missing+=(gcc libc6-dev)
+any "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium fonts-liberation)
+compiles || missing+=(gcc libc6-dev)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
+# Debian starts Mosquitto as a service, on the port where `make up` listens. The tests start their own.
+stop_service=()
+if [[ " ${missing[*]} " == *" mosquitto "* ]] && [ -d /run/systemd/system ]; then
+  stop_service=(systemctl disable --quiet --now mosquitto.service)
+fi
+
 if [ "$(id -u)" -ne 0 ] || ! any apt-get; then
-  echo "the tests need what is not here; install it with: sudo apt-get install ${missing[*]}" >&2
+  echo "the tests need what is not here; install it with: sudo apt-get install ${missing[*]}${stop_service:+ && sudo ${stop_service[*]}}" >&2
   exit 1
 fi
 
@@ -22,8 +31,4 @@ echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-
-# Debian starts Mosquitto as a service, on the port where `make up` listens. The tests start their own.
-if [[ " ${missing[*]} " == *" mosquitto "* ]] && [ -d /run/systemd/system ]; then
-  systemctl disable --quiet --now mosquitto.service
-fi
+[ ${#stop_service[@]} -eq 0 ] || "${stop_service[@]}"
