@@ -15,6 +15,9 @@ TEST  ?=
 VERSION = $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
 LDFLAGS = -X github.com/lamppost-city/lamppost/service.version=$(VERSION)
 
+# The version is given above. Go would ask git for it too, and fail where the checkout belongs to somebody else.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
 # The page is made anew when one of its sources is newer than it.
 PAGE         := console/dist/index.html
 NODE_MODULES := console/node_modules/.package-lock.json
@@ -29,9 +32,10 @@ help: ## list the targets
 up: build ## build what is missing and run a demonstration city
 	@exec bin/lamppost up --demo $(DEMO) --data $(DATA)
 
+# Without cgo it is the same program whether or not the machine has a C compiler, and it runs on any Linux.
 build: console ## build the page and the programs into bin/
 	@mkdir -p bin
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 test: ## install what the tests need, and run all of them
 	@scripts/prepare-tests.sh

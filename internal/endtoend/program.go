@@ -23,7 +23,9 @@ type Program struct {
 // Build builds the program of the package in the current folder into dir, as `make build` does.
 func Build(dir string) (Program, error) {
 	path := filepath.Join(dir, "lamppost")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, ".").CombinedOutput()
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return Program{}, fmt.Errorf("build the program: %w\n%s", err, out)
 	}
