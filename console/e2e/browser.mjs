@@ -1,12 +1,15 @@
 // A real Chromium, kept from asking any other host for anything.
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { chromium } from 'playwright-core';
 
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** The browser of this machine: CHROMIUM names another one. */
+/** The browser of this machine, the first on the PATH: CHROMIUM names another one. */
 export function browserPath() {
-  const found = [process.env.CHROMIUM, ...PLACES].find((p) => p !== undefined && existsSync(p));
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((f) => f !== '');
+  const places = NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name)));
+  const found = [process.env.CHROMIUM, ...places].find((p) => p !== undefined && existsSync(p));
   if (found === undefined) throw new Error('no Chromium found: install it (apt-get install chromium), or name it in CHROMIUM');
   return found;
 }

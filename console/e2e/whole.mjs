@@ -1,15 +1,14 @@
 // The page over a whole Lamppost: what an operator, a technician and a council would see.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findings } from './axe.mjs';
 import { mapDrawn, overflow, until } from './harness.mjs';
 
-const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
-/** Pictures of the mock are for looking at, not for the README. */
-const MOCK_IMAGES = path.join(os.tmpdir(), 'lamppost-images');
+/** Pictures are for looking at; IMAGES=1 makes those of the README anew, but never of the mock. */
+const IMAGES = fileURLToPath(new URL('../../build/images/', import.meta.url));
+const README_IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const FIRST_PAINT_MS = 300;
 const USABLE_MS = 1000;
 
@@ -132,7 +131,7 @@ async function mapHasAList(page, base) {
 }
 
 async function takeImages(run, target, sensor) {
-  const folder = target.mock === true ? MOCK_IMAGES : IMAGES;
+  const folder = process.env.IMAGES === '1' && target.mock !== true ? README_IMAGES : IMAGES;
   mkdirSync(folder, { recursive: true });
   const shots = [
     { name: 'overview-light', at: '/', viewport: { width: 1600, height: 900 }, map: true },
