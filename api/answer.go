@@ -22,15 +22,15 @@ const storePause = 5 * time.Second
 // full; the rest goes to the log, under the action that it stopped.
 func (s *Server) fault(ctx context.Context, action string, err error) error {
 	var invalid *registry.InvalidError
-	var question *query.InvalidError
 	var known huma.StatusError
+	questions := query.Faults(err)
 	switch {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &invalid):
 		return invalidProblem(invalid)
-	case errors.As(err, &question):
-		return badQuery(question.Param, "", "%s", question.Message)
+	case len(questions) > 0:
+		return badQuestion(questions)
 	case errors.Is(err, registry.ErrNotFound):
 		return newProblem(http.StatusNotFound, "%v", err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -42,14 +42,31 @@ func (s *Server) fault(ctx context.Context, action string, err error) error {
 	return newProblem(http.StatusInternalServerError, "%s: it went wrong inside; the log of the process says why", action)
 }
 
-// storeFault is fault for what the store was asked: where it is the store's, the client may come again.
+// storeFault is fault for what the store was asked: where it is the store's, the client may come again, or must ask for
+// less.
 func (s *Server) storeFault(ctx context.Context, action string, err error) error {
-	var question *query.InvalidError
-	if errors.As(err, &question) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+	refusal, refused := query.RefusalOf(err)
+	if !refused || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return s.fault(ctx, action, err)
 	}
 	s.log.Warn("store did not answer", "action", action, "error", err)
-	return retryLater(storePause, "%s: it cannot answer now; the log of the process says why, and /readyz shows when it can", action)
+	switch refusal.Kind {
+	case query.TooMuch:
+		return badQuery(refusal.Param, "", "%s", refusal.Message)
+	case query.TooLong:
+		return s.fault(ctx, action, context.DeadlineExceeded)
+	}
+	return retryLater(max(storePause, refusal.RetryAfter),
+		"%s: it cannot answer now; the log of the process says why, and /readyz shows when it can", action)
+}
+
+// badQuestion names every parameter that a question is refused for.
+func badQuestion(faults []*query.InvalidError) error {
+	p := badParameter("query", faults[0].Param, "", "%s", faults[0].Message)
+	for _, f := range faults[1:] {
+		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: f.Message, Location: "query." + f.Param})
+	}
+	return p
 }
 
 // invalidProblem names every field that the registry refused.

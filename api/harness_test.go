@@ -109,13 +109,14 @@ func (f *fakeReplay) Replay(_ context.Context, reason telemetry.Reason, ids []in
 type fakeAudit struct {
 	report   api.AuditReport
 	from, to time.Time
+	err      error
 }
 
 func (f *fakeAudit) Audit(_ context.Context, from, to time.Time) (api.AuditReport, error) {
 	f.from, f.to = from, to
 	report := f.report
 	report.From, report.To = api.Time(telemetry.MilliOf(from)), api.Time(telemetry.MilliOf(to))
-	return report, nil
+	return report, f.err
 }
 
 type fakePipeline struct{}

@@ -168,7 +168,7 @@ func TestFaultsInsideStayInside(t *testing.T) {
 	s.ledger.err = errors.New("secret detail of the disk")
 	s.history.err = errors.New("secret detail of the store")
 	for path, status := range map[string]int{
-		"/api/v1/ledger": 500, "/api/v1/quarantine": 500, "/api/v1/history?sensor=aa&quantity=no2": 503,
+		"/api/v1/ledger": 500, "/api/v1/quarantine": 500, "/api/v1/history?sensor=aa&quantity=no2": 500,
 	} {
 		if a := s.get(path).problem(status); strings.Contains(string(a.body), "secret") {
 			t.Errorf("%s tells the inside: %s", path, a.body)

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"time"
+
+	"github.com/lamppost-city/lamppost/query"
 )
 
 // PipelineState is how the way of the readings does at this moment.
@@ -105,6 +107,10 @@ func (s *Server) getAudit(ctx context.Context, in *auditInput) (*auditOutput, er
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AuditTimeout)
 	defer cancel()
 	report, err := s.deps.Audit.Audit(ctx, from, to)
+	if refusal, ok := query.RefusalOf(err); ok && refusal.Kind == query.TooMuch {
+		s.log.Warn("store did not answer", "action", "compare ledger and store", "error", err)
+		return nil, badQuery("from", in.From, "is further from to than the store allows for one comparison; compare a shorter range")
+	}
 	if err != nil {
 		return nil, s.storeFault(ctx, "compare ledger and store", err)
 	}

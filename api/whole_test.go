@@ -37,10 +37,13 @@ func (a audits) Audit(ctx context.Context, from, to time.Time) (api.AuditReport,
 	return api.AuditReport{Clean: r.Clean(), From: api.TimeOf(r.From), To: api.TimeOf(r.To), Readings: r.Written, Rows: r.Rows}, nil
 }
 
-// openStore starts the embedded InfluxDB and returns a client of it.
-func openStore(t *testing.T) *influx.Client {
+// openStore starts the embedded InfluxDB, with a configuration that change may alter, and returns a client of it.
+func openStore(t *testing.T, change func(*embedded.Config)) *influx.Client {
 	t.Helper()
 	cfg := embedded.DefaultConfig()
+	if change != nil {
+		change(&cfg)
+	}
 	cfg.Dir = filepath.Join(t.TempDir(), "store")
 	log := slog.New(slog.DiscardHandler)
 	store, err := embedded.New(cfg, log)
@@ -72,7 +75,7 @@ func openStore(t *testing.T) *influx.Client {
 // TestWithTheRealStoreAndLedger holds that the API, the registry, the store, the ledger and the queries mean the same by
 // what they say to each other.
 func TestWithTheRealStoreAndLedger(t *testing.T) {
-	store := openStore(t)
+	store := openStore(t, nil)
 	accounts, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), ledger.DefaultConfig(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -69,12 +69,28 @@ type History struct {
 	past Streamer
 }
 
+// Faults lists every InvalidError in an error of History.
+func Faults(err error) []*InvalidError {
+	if one, ok := err.(*InvalidError); ok {
+		return []*InvalidError{one}
+	}
+	var all []*InvalidError
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapped.Unwrap() {
+			all = append(all, Faults(one)...)
+		}
+	case interface{ Unwrap() error }:
+		all = Faults(wrapped.Unwrap())
+	}
+	return all
+}
+
 // NewHistory returns a History over the store. Of cfg, which must be valid, it uses what concerns the past.
 func NewHistory(cfg Config, past Streamer) *History { return &History{cfg: cfg, past: past} }
 
-// History answers q. Its errors are *InvalidError where q is at fault (several may be joined; errors.As finds the first),
-// and wrap *store.Error where the store is: one of the kind store.Rejected means that the question is too much for the
-// store's own limits.
+// History answers q. Its errors are *InvalidError where q is at fault (several may be joined; Faults lists them), and wrap
+// *store.Error where the store is: RefusalOf tells what that means.
 func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, error) {
 	if err := h.check(q); err != nil {
 		return HistoryResult{}, err
