@@ -22,8 +22,8 @@ type Pin interface {
 	// PinIO's In requests the line from the kernel and forgets the edges before. WaitForEdge and NextEdge have one caller at a
 	// time; both end when the pin is halted.
 	gpio.PinIO
-	// NextEdge waits for the next of the edges that In was told of. They are kept while nobody waits, the oldest 1024 or
-	// fewer. It returns ctx's error when ctx ends.
+	// NextEdge waits for the next of the edges that In was told of. They are kept while nobody waits, the newest 1024. It
+	// returns ctx's error when ctx ends, but an edge that is there already even then.
 	NextEdge(ctx context.Context) (Edge, error)
 	// Now is the present moment on the clock of Edge.At.
 	Now() time.Duration

@@ -332,7 +332,7 @@ type eventReader struct {
 	left []byte   // events that were read, and not returned yet
 }
 
-// next returns the oldest edge. It waits until there is one, ctx ends, or the file is closed.
+// next returns the oldest edge, also if ctx has ended. Otherwise it waits until there is one, ctx ends, or the file is closed.
 func (r *eventReader) next(ctx context.Context, file *os.File) (Edge, error) {
 	if r.file != file {
 		*r = eventReader{file: file}
@@ -340,26 +340,64 @@ func (r *eventReader) next(ctx context.Context, file *os.File) (Edge, error) {
 	if len(r.left) >= eventSize {
 		return r.take(), nil
 	}
+	if err := r.fill(true); err != nil || len(r.left) > 0 {
+		return r.takeOr(err)
+	}
 	stop := context.AfterFunc(ctx, func() { file.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a file without deadlines is closed already
 	defer stop()
-	buffer := make([]byte, 16*eventSize)
 	for {
-		n, err := file.Read(buffer)
-		if n >= eventSize {
-			r.left = buffer[:n-n%eventSize]
-			return r.take(), nil
-		}
-		if ctx.Err() != nil {
+		err := r.fill(false)
+		switch {
+		case err == nil || len(r.left) > 0:
+			return r.takeOr(err)
+		case ctx.Err() != nil:
 			return Edge{}, ctx.Err()
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return Edge{}, err
 		}
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return Edge{}, errors.Join(err, errShort)
-		}
-		// The end of an earlier caller's ctx.
+		// That was the end of an earlier caller's ctx.
 		if err := file.SetReadDeadline(time.Time{}); err != nil {
 			return Edge{}, err
 		}
 	}
+}
+
+// fill reads what edges there are; it waits for the first unless they are wanted at once.
+func (r *eventReader) fill(atOnce bool) error {
+	conn, err := r.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if atOnce {
+		if err := r.file.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+	}
+	buffer := make([]byte, 16*eventSize)
+	var n int
+	var failed error
+	err = conn.Read(func(fd uintptr) bool {
+		n, failed = unix.Read(int(fd), buffer)
+		return atOnce || !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
+	})
+	switch {
+	case err != nil:
+		return err
+	case failed == nil && n >= eventSize:
+		r.left = buffer[:n-n%eventSize]
+	case failed == nil:
+		return errShort
+	case !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR):
+		return failed
+	}
+	return nil
+}
+
+func (r *eventReader) takeOr(err error) (Edge, error) {
+	if err != nil {
+		return Edge{}, err
+	}
+	return r.take(), nil
 }
 
 var errShort = errors.New("the kernel gave no whole event")

@@ -79,7 +79,11 @@ func TestWaitForAnEdgeEndsWithContextAndGoesOnWithTheNext(t *testing.T) {
 	if p.WaitForEdge(0) {
 		t.Error("an edge out of nowhere")
 	}
-	send(t, w, event(5, true, 1))
+	send(t, w, event(4, false, 1))
+	if e, err := p.NextEdge(ctx); err != nil || e.At != 4 {
+		t.Errorf("an edge that was there already: %+v, %v", e, err)
+	}
+	send(t, w, event(5, true, 2))
 	if e, err := p.NextEdge(t.Context()); err != nil || e.At != 5 {
 		t.Errorf("got %+v, %v", e, err)
 	}
