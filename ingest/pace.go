@@ -45,7 +45,7 @@ type change struct {
 	now [2]frame.Silence
 }
 
-// look returns what a report changes, if anything.
+// look returns what a report changes, if anything; the zero change if nothing.
 func (p *pace) look(r report, cadence time.Duration, since telemetry.UnixMilli) (c change, changed bool) {
 	if p.held != 0 && p.early(r, cadence) {
 		// It waited together with the one that ended the silence, and was stamped when both came.
@@ -59,8 +59,11 @@ func (p *pace) look(r report, cadence time.Duration, since telemetry.UnixMilli) 
 	}
 	if r.at > p.last {
 		s := frame.Silence{From: max(p.last, since), To: r.at, End: r.at, Cadence: cadence}
+		if p.last == 0 || p.numbered || s.Missing() == 0 {
+			return c, false
+		}
 		c.now[0] = s
-		return c, p.last != 0 && !p.numbered && s.Missing() > 0
+		return c, true
 	}
 	for _, s := range p.open {
 		if r.at > s.From && r.at < s.To {
@@ -131,11 +134,10 @@ func (j *judge) keepPace(s *sensor, r *telemetry.Reading) {
 	}
 	c, changed := s.pace.look(one, cadence, s.registered.Since)
 	if !changed {
-		s.pace.take(one, cadence, change{})
+		s.pace.take(one, cadence, c)
 		return
 	}
-	first := s.paced != j.serial
-	if first {
+	if s.paced != j.serial {
 		former := s.pace
 		former.open = slices.Clone(former.open)
 		j.paces = append(j.paces, formerPace{s, former})

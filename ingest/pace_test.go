@@ -21,7 +21,7 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-const tenSeconds = 10 * time.Second
+const often = 10 * time.Second
 
 // Whatever is left out, and whatever of it comes late after all, what is missing in the end is what never came.
 func TestMissingIsWhatNeverCame(t *testing.T) {
@@ -39,8 +39,8 @@ func TestMissingIsWhatNeverCame(t *testing.T) {
 		}
 		note := func(at telemetry.UnixMilli) {
 			r := report{at: at}
-			c, changed := p.look(r, tenSeconds, 0)
-			p.take(r, tenSeconds, c)
+			c, changed := p.look(r, often, 0)
+			p.take(r, often, c)
 			if changed {
 				frame.Recount(c.was, c.now, func(minute, more int64) { sums[minute] += more })
 			}
@@ -91,8 +91,8 @@ func TestSilencesAreBoundedAndTheLongestAreKept(t *testing.T) {
 	var p pace
 	note := func(at telemetry.UnixMilli) change {
 		r := report{at: at}
-		c, _ := p.look(r, tenSeconds, 0)
-		p.take(r, tenSeconds, c)
+		c, _ := p.look(r, often, 0)
+		p.take(r, often, c)
 		if len(p.open) > maxSilences {
 			t.Fatalf("%d silences", len(p.open))
 		}
@@ -453,8 +453,8 @@ func TestFrameThatStartsOverCountsMissingOnce(t *testing.T) {
 	s.judge.begin(&f, s, s.start.Add(s.clock), false)
 	want := int64(-2 + 7) // 62 parts what lies between 61 and 70
 	for range 3 {
-		for _, after := range []time.Duration{61, 5, 70, 62, 8} {
-			d := delivery("city/loop-1/readings", fmt.Sprintf(`{"time":%d,"speed":1}`, s.start.Add(after*time.Minute).UnixMilli()))
+		for _, minute := range []int64{61, 5, 70, 62, 8} {
+			d := delivery("city/loop-1/readings", fmt.Sprintf(`{"time":%d,"speed":1}`, s.start.UnixMilli()+60_000*minute))
 			d.Received = telemetry.MilliOf(s.start.Add(2 * time.Hour))
 			s.judge.add(d)
 		}

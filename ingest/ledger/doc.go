@@ -6,7 +6,7 @@
 // few seconds, together with the two spool positions up to which that is done. After a crash ingest goes on from these
 // positions, so that nothing is counted twice or forgotten.
 //
-//	ingest ──Record(frame, position)──► sums ──Flush──► SQLite: hours, rejections, quarantine, positions
+//	ingest ──Record(frame, position)──► sums ──Flush──► SQLite: hours, rejections, silences, quarantine, positions
 //	writer ──Settle(frame, position)──►  "                 └──► Totals, Minutes, Quarantined: api, audit
 //
 // The sums close, for every sensor and minute:
@@ -16,4 +16,10 @@
 // A minute is one of measured time; refused readings, whose time cannot be relied on, belong to the minute of receipt.
 // One row holds an hour of one sensor, its minutes packed into a blob, because a row a minute would be larger than the
 // readings themselves.
+//
+// What is missing is known in one of two ways. A publisher that numbers its messages shows gaps; they are counted under
+// the minute of receipt of the message after the gap. For a sensor without numbers, but with a cadence, ingest finds
+// silences (frame.Silence); they are counted under the minutes in which reports were due. What comes late after all is
+// taken back. Reports that are overdue at this moment, because a sensor is silent, are in no sum; they are added where
+// totals and minutes are asked for.
 package ledger

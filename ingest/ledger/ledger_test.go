@@ -52,11 +52,17 @@ func TestNothingIsLostWhileTheFileCannotBeWritten(t *testing.T) {
 	record(t, l, accepted("loop-1", 10, 4), place(2))
 	settle(t, l, accepted("loop-1", 10, 3), place(1))
 	record(t, l, refused("loop-1", 11, []byte("x")), place(3))
-	for range 3 {
+	silences := make(map[telemetry.SensorID][]frame.Silence)
+	for i := range 3 {
 		if err := l.Flush(t.Context()); err == nil {
 			t.Fatal("a flush that cannot write says nothing")
 		}
-		record(t, l, accepted("loop-2", 10, 1), place(4))
+		f := accepted("loop-2", 10, 1)
+		for _, s := range []telemetry.SensorID{"loop-2", telemetry.SensorID(fmt.Sprintf("loop-%d", 3+i))} {
+			silences[s] = []frame.Silence{{From: 0, To: telemetry.UnixMilli(i), End: 9, Cadence: time.Second}}
+			f.Silences = append(f.Silences, frame.SensorSilences{Sensor: s, Open: silences[s]})
+		}
+		record(t, l, f, place(4))
 	}
 	if err := l.Health(); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("health: %v", err)
@@ -71,6 +77,9 @@ func TestNothingIsLostWhileTheFileCannotBeWritten(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if got, err := l.Silences(t.Context()); err != nil || !cmp.Equal(silences, got) {
+		t.Errorf("silences: %v, %s", err, cmp.Diff(silences, got))
 	}
 	if err := l.Health(); err != nil {
 		t.Errorf("health after it was mended: %v", err)
@@ -322,44 +331,6 @@ func TestRewindForgetsPositionsAndVerdictsAndKeepsSums(t *testing.T) {
 	}
 	if got := totals(t, l); got.Accepted != 6 || got.Waiting() != 4 {
 		t.Errorf("sums %+v", got)
-	}
-}
-
-func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path, config())
-	f := accepted("loop-1", 10, 1)
-	f.Minutes[0].Numbered = true
-	f.Sequences = []frame.Sequence{{Publisher: "loop-1", Seq: 1<<64 - 1}}
-	silence := frame.Silence{From: 60_000, To: 300_000, End: 600_000, Cadence: 1500 * time.Millisecond}
-	f.Silences = []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence, {From: 1, To: 2, End: 3, Cadence: time.Hour}}}, {Sensor: "loop-2", Open: []frame.Silence{silence}}}
-	record(t, l, f, place(1))
-	f.Silences[0].Open[0].From = 5 // the frame is used again
-	record(t, l, accepted("loop-1", 9, 1), place(2))
-	flush(t, l)
-	later := &frame.Frame{Silences: []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence}}, {Sensor: "loop-2"}}}
-	record(t, l, later, place(3))
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l = open(t, path, config())
-	defer func() { _ = l.Close() }()
-	sequences, err := l.Sequences(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	silences, err := l.Silences(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[telemetry.SensorID]ledger.Report{"loop-1": {Measured: 600_000, Numbered: true}}, l.Newest()); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(map[telemetry.SensorID]uint64{"loop-1": 1<<64 - 1}, sequences); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(map[telemetry.SensorID][]frame.Silence{"loop-1": {silence}}, silences); diff != "" {
-		t.Error(diff)
 	}
 }
 

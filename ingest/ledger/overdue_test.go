@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -141,19 +143,71 @@ func TestLongSilenceIsSeenInEachPartOfIt(t *testing.T) {
 		l := open(t, path, config())
 		defer func() { _ = l.Close() }()
 		l.Expect(func() ledger.Plan { return plan{"loop-1": {cadence: time.Minute}} })
+		time.Sleep(13 * time.Hour)
 		record(t, l, report("loop-1", 0, false), place(1))
-		time.Sleep(100 * 24 * time.Hour)
+		begin := time.Now()
+		for _, rest := range []time.Duration{3 * 24 * time.Hour, 97 * 24 * time.Hour} {
+			time.Sleep(rest)
+			now := time.Now()
+			for _, from := range []time.Time{begin.Add(-24 * time.Hour), begin.Add(-time.Hour), begin, begin.Add(70 * 24 * time.Hour), now.Add(-time.Hour)} {
+				if one, all := missing(t, l, "loop-1", from, now.Add(time.Hour)), missing(t, l, "*", from, now.Add(time.Hour)); one != all {
+					t.Errorf("since %s %d of the sensor are missing, and %d of all", from, one, all)
+				}
+			}
+		}
 		now := time.Now()
-		for back, want := range map[time.Duration]int64{time.Hour: 60, 24 * time.Hour: 1440, 7 * 24 * time.Hour: 7 * 1440} {
-			got := missing(t, l, "loop-1", now.Add(-back), now.Add(time.Hour))
-			if off := got - want; off < -2 || off > 2 {
-				t.Errorf("%d missing in the last %s, want %d", got, back, want)
+		for _, c := range []struct {
+			back      time.Duration
+			want, off int64
+		}{{time.Hour, 60, 2}, {24 * time.Hour, 1440, 15}, {7 * 24 * time.Hour, 7 * 1440, 1440}} {
+			got := missing(t, l, "loop-1", now.Add(-c.back), now.Add(time.Hour))
+			if got < c.want-c.off || got > c.want+c.off {
+				t.Errorf("%d missing in the last %s, want %d", got, c.back, c.want)
 			}
 		}
 		if got := missing(t, l, "*", longAgo, farOff); got != 100*1440-1 {
 			t.Errorf("%d missing in all, want %d", got, 100*1440-1)
 		}
 	})
+}
+
+func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path, config())
+	f := accepted("loop-1", 10, 1)
+	f.Minutes[0].Numbered = true
+	f.Sequences = []frame.Sequence{{Publisher: "loop-1", Seq: 1<<64 - 1}}
+	silence := frame.Silence{From: 60_000, To: 300_000, End: 600_000, Cadence: 1500 * time.Millisecond}
+	f.Silences = []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence, {From: 1, To: 2, End: 3, Cadence: time.Hour}}}, {Sensor: "loop-2", Open: []frame.Silence{silence}}}
+	record(t, l, f, place(1))
+	f.Silences[0].Open[0].From = 5 // the frame is used again
+	flush(t, l)
+	record(t, l, accepted("loop-1", 9, 1), place(2))
+	flush(t, l)
+	later := &frame.Frame{Silences: []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence}}, {Sensor: "loop-2"}}}
+	record(t, l, later, place(3))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, path, config())
+	defer func() { _ = l.Close() }()
+	sequences, err := l.Sequences(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	silences, err := l.Silences(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[telemetry.SensorID]ledger.Report{"loop-1": {Measured: 600_000, Numbered: true}}, l.Newest()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[telemetry.SensorID]uint64{"loop-1": 1<<64 - 1}, sequences); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[telemetry.SensorID][]frame.Silence{"loop-1": {silence}}, silences); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestLedgerOfTheVersionBeforeIsTakenOver(t *testing.T) {
