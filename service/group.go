@@ -72,10 +72,13 @@ func NewGroup(stopTimeout time.Duration, log *slog.Logger, parts ...Part) *Group
 
 // Run starts every part when the one before it is ready, and blocks until ctx ends or a part fails. It then stops them
 // in reverse, each after the one that stands on it has ended. It returns the first failure, or says which parts would
-// not stop in time.
+// not stop in time. Where systemd started the process it is told when all parts are ready, that the process is alive
+// as long as every Health returns, and when the stop begins.
 func (g *Group) Run(ctx context.Context) error {
 	err := g.start(ctx)
 	if err == nil {
+		supervisor := g.tellSupervisor()
+		defer supervisor()
 		select {
 		case <-ctx.Done():
 		case err = <-g.failed:
