@@ -5,6 +5,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
 )
 
 // All lists the drivers, by name.
@@ -15,5 +16,6 @@ func All() []driver.Driver {
 		bmx280.BMP280(),
 		bmx280.BMP280SPI(),
 		mcp9808.Driver(),
+		scd4x.Driver(),
 	}
 }

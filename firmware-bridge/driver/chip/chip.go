@@ -90,7 +90,10 @@ func (m Model) Advise(ctx context.Context, b i2c.Bus, address uint16, err error)
 		advice = m.elsewhere(ctx, b, address)
 	case kind == fault.Absent || kind == fault.Misconfigured || kind == fault.Garbled || kind == fault.Timeout:
 		name, driver := Name(ctx, b, address)
-		if name == "" || name == m.Name {
+		switch {
+		case name == "" && kind == fault.Garbled:
+			return &fault.Fault{Kind: kind, Advice: fmt.Sprintf("what answers at %#x is no %s, or there is noise on the bus: look at the driver's name, then at the cable", address, m.Name), Err: err}
+		case name == "" || name == m.Name:
 			return err
 		}
 		kind = fault.Misconfigured
