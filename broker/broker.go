@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -295,6 +296,9 @@ func (b *Broker) options(host string, port int) *server.Options {
 // canListen tries the address, because nats-server is slow to say that it is taken.
 func canListen(ctx context.Context, addr string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("open the MQTT port: %w; stop the other program, or listen on another port", err)
+	}
 	if err != nil {
 		return fmt.Errorf("open the MQTT port: %w", err)
 	}

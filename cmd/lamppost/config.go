@@ -106,6 +106,9 @@ func (c Config) Validate() error {
 	if c.Demo > 0 && !c.Broker.Embedded {
 		all = append(all, errors.New("demo: needs the embedded broker; use lamppost simulate with another one"))
 	}
+	if c.Demo > 0 && c.Broker.Server.TLS.CertFile != "" {
+		all = append(all, errors.New("demo: publishes without TLS; leave broker.server.tls out, or start without it"))
+	}
 	if c.Broker.Embedded {
 		all = append(all, faults.Prefix("broker.server", c.Broker.Server.Validate()))
 	}

@@ -127,7 +127,7 @@ func TestWhatCannotRunSaysWhyInOneSentence(t *testing.T) {
 		words []string
 	}{
 		{"a taken port for HTTP", []string{"--http", port}, []string{port, "http"}},
-		{"a taken port for MQTT", []string{"--mqtt", port}, []string{port, "MQTT", "in use"}},
+		{"a taken port for MQTT", []string{"--mqtt", port}, []string{port, "MQTT", "in use", "another port"}},
 		{"a taken port for metrics", []string{"--metrics", port}, []string{port, "metrics", "in use"}},
 		{"MQTT for others without credentials", []string{"--mqtt", "0.0.0.0:0"}, []string{"0.0.0.0:0", "credentials", "TLS"}},
 		{"a data folder below a file", []string{"--data", filepath.Join(file, "data")}, []string{file, "not a directory"}},
@@ -228,4 +228,10 @@ func TestHTTPForOthersNeedsTLS(t *testing.T) {
 	if r.Code != 1 || !strings.Contains(r.Stderr, "http.listen: 0.0.0.0:0") || !strings.Contains(r.Stderr, "TLS") {
 		t.Errorf("code %d: %s", r.Code, r.Stderr)
 	}
+}
+
+func TestADemonstrationWherePublishersHavePasswordsIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	well(t, "publishers", "add", "bridge-1", "--data", dir)
+	sentence(t, lamppost.built.Run(t, upOn(dir, "--demo", "20")...), "demonstration", "passwords", "--demo 0")
 }

@@ -128,6 +128,10 @@ func (c *town) build() (err error) {
 	c.latest = query.NewLatest(c.cfg.Query, c.metrics)
 	parts = append(parts, c.ingestPart(), c.apiPart())
 	if c.cfg.Demo > 0 {
+		if c.registry.Required() {
+			return errors.New("a demonstration city publishes without passwords, and publishers have some here; " +
+				"start without it (--demo 0), or on another folder (--data)")
+		}
 		parts = append(parts, service.Part{Name: "demonstration", Run: c.demonstrate})
 	}
 	c.group = service.NewGroup(service.DefaultStopTimeout, c.log, parts...)
