@@ -85,6 +85,18 @@ func (c Config) Validate() error {
 	if c.ClientName == "" {
 		fault("client_name: is empty; give a name such as lamppost-uplink")
 	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		fault("cert_file: it and key_file belong together; set both or none")
+	}
+	if c.PasswordFile != "" && c.Password != "" {
+		fault("password_file: password is set as well; remove one of them")
+	}
+	if c.RetryRefused < 0 {
+		fault("retry_refused: %s is negative", c.RetryRefused)
+	}
+	if c.KeepAlive < time.Second || c.KeepAlive > 18*time.Hour { // MQTT has 16 bits of seconds
+		fault("keep_alive: %s is outside 1s to 18h", c.KeepAlive)
+	}
 	if c.Connections < 1 || c.Connections > 64 {
 		fault("connections: %d is outside 1 to 64", c.Connections)
 	}

@@ -12,6 +12,14 @@
 // is lost its lane opens another one and sends what was not acknowledged again, in order: the broker may see a message
 // twice, never not at all.
 //
+// A bridge's publisher has a Session as well: a will and a birth, which say whether it is there, subscriptions, and
+// announcements that need not arrive.
+//
+//	connected ──► birth ──► subscriptions ──► what was not acknowledged ──► what is new
+//
+// With Config.ClientID the broker ends an old connection that it takes for alive, publishes its will, and only then
+// hears the birth.
+//
 // The tokens of paho do not decide. A token may end without error where no PUBACK came, so the connection itself is
 // watched: a message is acknowledged when the bytes of its PUBACK were read from the connection on which it was sent.
 package uplink

@@ -3,6 +3,7 @@ package uplink
 import (
 	"slices"
 	"sync"
+	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
@@ -33,6 +34,33 @@ func (k *link) end(why error) {
 		k.why = why
 		close(k.lost)
 	})
+}
+
+// greet publishes the birth and subscribes. Only the answers to the subscriptions are waited for, by goroutines of old.
+func (k *link) greet(old *sync.WaitGroup) {
+	p := k.lane.p
+	if p.session.Birth != nil {
+		for _, m := range p.session.Birth() {
+			k.client.Publish(m.Topic, 1, m.Retained, m.Payload)
+		}
+	}
+	for _, in := range p.inboxes {
+		old.Go(func() { in.ask(k, p.cfg.ConnectTimeout) })
+	}
+}
+
+// lastTry is how long a goodbye may take.
+const lastTry = time.Second
+
+// leave publishes the goodbye.
+func (k *link) leave() {
+	if k.lane.p.session.Goodbye == nil {
+		return
+	}
+	deadline := time.Now().Add(lastTry)
+	for _, m := range k.lane.p.session.Goodbye() {
+		k.client.Publish(m.Topic, 1, m.Retained, m.Payload).WaitTimeout(time.Until(deadline))
+	}
 }
 
 // send publishes what the lane has until the connection ends. It waits for nothing else: acknowledgements come through

@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -49,21 +48,27 @@ type Publisher struct {
 	log      *slog.Logger
 	url      *url.URL
 	password string
-	secure   *tls.Config
 	client   string // client id without the lane's number
 	lanes    []*lane
 	topics   maphash.Seed
-
-	acknowledged func(Message)
+	session  Session
+	inboxes  []*inbox
+	state    state
 
 	messages, readings, waiting, resent, connects atomic.Uint64
 	progress                                      chan struct{} // capacity 1: something was acknowledged
 }
 
-// New prepares a publisher; Run connects. acknowledged, which may be nil, is called once for each message whose PUBACK
+// New prepares a publisher that only publishes; Run connects. acknowledged, which may be nil, is called once for each message whose PUBACK
 // came, from goroutines of the connections, several at the same time and in any order. It must be quick, and it must not
 // call the publisher.
 func New(cfg Config, acknowledged func(Message), log *slog.Logger) (*Publisher, error) {
+	return NewSession(cfg, Session{Acknowledged: acknowledged}, log)
+}
+
+// NewSession is New for a publisher that also has a will, is born, and listens. What is in session belongs to the
+// publisher, which calls its functions from Run.
+func NewSession(cfg Config, session Session, log *slog.Logger) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("settings of the MQTT publisher: %w", err)
 	}
@@ -71,41 +76,54 @@ func New(cfg Config, acknowledged func(Message), log *slog.Logger) (*Publisher, 
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{cfg: cfg, log: log, url: u, topics: maphash.MakeSeed(), acknowledged: acknowledged, progress: make(chan struct{}, 1)}
+	p := &Publisher{cfg: cfg, log: log, url: u, topics: maphash.MakeSeed(), session: session, progress: make(chan struct{}, 1)}
 	if cfg.User != "" {
 		p.url.User, p.password = url.User(cfg.User), cfg.Password.Reveal()
 	} else {
 		p.password, _ = u.User.Password()
 	}
-	unique := make([]byte, 6)
-	rand.Read(unique)
-	p.client = cfg.ClientName + "-" + hex.EncodeToString(unique)
 	for i := range cfg.Connections {
 		p.lanes = append(p.lanes, newLane(p, i))
 	}
+	for _, s := range session.Subscriptions {
+		p.inboxes = append(p.inboxes, newInbox(s, log))
+	}
+	p.state.up, p.state.since = make([]bool, cfg.Connections), time.Now()
+	unique := make([]byte, 6)
+	rand.Read(unique)
+	p.client = cfg.ClientName + "-" + hex.EncodeToString(unique)
 	return p, nil
 }
 
-// Run connects and sends until ctx ends or the broker turns the user away. It does not wait for messages that are still
-// unacknowledged when ctx ends: call Flush first.
-func (p *Publisher) Run(ctx context.Context) error {
-	secure, err := tlsConfig(p.url, p.cfg.CAFile)
-	if err != nil {
-		return err
+// clientID is the same after every start only where the settings say which it is.
+func (p *Publisher) clientID(lane int) string {
+	switch {
+	case p.cfg.ClientID == "":
+		return fmt.Sprintf("%s-%d", p.client, lane)
+	case len(p.lanes) == 1:
+		return p.cfg.ClientID
 	}
-	p.secure = secure
+	return fmt.Sprintf("%s-%d", p.cfg.ClientID, lane)
+}
+
+// Run connects and sends until ctx ends or, where Config.RetryRefused is 0, the broker turns the user away. It does not
+// wait for messages that are still unacknowledged when ctx ends: call Flush first. It does wait for the handlers.
+func (p *Publisher) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var lanes sync.WaitGroup
+	var all sync.WaitGroup
+	for _, in := range p.inboxes {
+		all.Go(func() { in.run(ctx) })
+	}
 	faults := make([]error, len(p.lanes))
 	for i, l := range p.lanes {
-		lanes.Go(func() {
+		all.Go(func() {
 			if faults[i] = l.run(ctx); faults[i] != nil {
 				stop()
 			}
 		})
 	}
-	lanes.Wait()
+	all.Wait()
 	for _, err := range faults {
 		if err != nil {
 			return err // the same refusal on every lane: one is enough
@@ -155,8 +173,8 @@ func (p *Publisher) confirm(m Message) {
 	switch {
 	case m.Done != nil:
 		m.Done(m)
-	case p.acknowledged != nil:
-		p.acknowledged(m)
+	case p.session.Acknowledged != nil:
+		p.session.Acknowledged(m)
 	}
 	p.messages.Add(1)
 	p.readings.Add(uint64(m.Readings))

@@ -2,7 +2,8 @@ package uplink
 
 import (
 	"errors"
-	"log/slog"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -37,10 +38,13 @@ type Subscription struct {
 	Waiting int
 }
 
+// MaxReceived is the length, in bytes, of the longest message that is handed to a handler. A longer one is lost.
+const MaxReceived = 1 << 20
+
 // Received is a message that came down.
 type Received struct {
 	Topic string
-	// Payload is the handler's.
+	// Payload is the handler's, and at most MaxReceived long.
 	Payload []byte
 	// Retained says that the broker had kept it: it may be old.
 	Retained bool
@@ -75,14 +79,64 @@ type SubscriptionStatus struct {
 // ErrAway is returned by Announce while there is no connection.
 var ErrAway = errors.New("there is no connection to the broker")
 
-// NewSession is New with a session.
-func NewSession(cfg Config, s Session, log *slog.Logger) (*Publisher, error) {
-	return New(cfg, s.Acknowledged, log)
+// Announce sends m on the present connection and forgets it: it comes at most once, and nobody is told. It waits for a
+// second at most, where the network is stuck. It is for a status, which the next birth replaces, and for answers that
+// nobody needs later. It returns ErrAway while there is no connection.
+func (p *Publisher) Announce(m Message) error {
+	l := p.lanes[0]
+	l.mu.Lock()
+	k := l.present
+	l.mu.Unlock()
+	if k == nil {
+		return ErrAway
+	}
+	if failed(k.client.Publish(m.Topic, 1, m.Retained, m.Payload)) {
+		return ErrAway
+	}
+	return nil
 }
 
-// Announce sends m on the present connection and forgets it: it comes at most once, and nobody is told. It never waits.
-// It is for a status, which the next birth replaces, and for answers that nobody needs later.
-func (p *Publisher) Announce(m Message) error { return ErrAway }
-
 // Status returns how the connection is.
-func (p *Publisher) Status() Status { return Status{} }
+func (p *Publisher) Status() Status {
+	s := p.state.status()
+	for _, in := range p.inboxes {
+		s.Subscriptions = append(s.Subscriptions, in.status())
+	}
+	return s
+}
+
+// state is what Status tells of the connections.
+type state struct {
+	mu        sync.Mutex
+	up        []bool // by lane
+	connected bool   // all of them
+	since     time.Time
+	refused   bool
+	fault     string
+}
+
+func (s *state) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Status{Connected: s.connected, Since: s.since, Refused: s.refused, Fault: s.fault}
+}
+
+// connectedLane notes that a lane has a connection.
+func (s *state) connectedLane(lane int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up[lane], s.refused = true, false
+	if !s.connected && !slices.Contains(s.up, false) {
+		s.connected, s.since, s.fault = true, time.Now(), ""
+	}
+}
+
+// lostLane notes that a lane has lost its connection, or could not get one.
+func (s *state) lostLane(lane int, refused bool, fault string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up[lane], s.refused, s.fault = false, refused, fault
+	if s.connected {
+		s.connected, s.since = false, time.Now()
+	}
+}
