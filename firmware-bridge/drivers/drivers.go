@@ -5,6 +5,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
 )
 
@@ -12,10 +13,11 @@ import (
 func All() []driver.Driver {
 	return []driver.Driver{
 		bmx280.BME280(),
-		bmx280.BME280SPI(),
 		bmx280.BMP280(),
+		bmx280.BME280SPI(),
 		bmx280.BMP280SPI(),
 		mcp9808.Driver(),
+		pulse.Driver(),
 		scd4x.Driver(),
 	}
 }
