@@ -3,6 +3,7 @@ package drivers
 
 import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ads1x15"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
@@ -12,9 +13,11 @@ import (
 // All lists the drivers, by name.
 func All() []driver.Driver {
 	return []driver.Driver{
+		ads1x15.ADS1015(),
+		ads1x15.ADS1115(),
 		bmx280.BME280(),
-		bmx280.BMP280(),
 		bmx280.BME280SPI(),
+		bmx280.BMP280(),
 		bmx280.BMP280SPI(),
 		mcp9808.Driver(),
 		pulse.Driver(),
