@@ -6,6 +6,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ads1x15"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/contact"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ds18b20"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
@@ -21,6 +22,7 @@ func All() []driver.Driver {
 		bmx280.BMP280(),
 		bmx280.BMP280SPI(),
 		contact.Driver(),
+		ds18b20.Driver(),
 		mcp9808.Driver(),
 		pulse.Driver(),
 		scd4x.Driver(),
