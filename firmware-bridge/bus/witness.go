@@ -88,6 +88,13 @@ func (m *memory) Until(ctx context.Context) {
 	m.mu.Unlock()
 }
 
+// Last returns what the bus said last: nil if it did what it was asked.
+func (m *memory) Last() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
+}
+
 // Cause adds to an error of a device driver what the bus said last. It returns nil if err is nil.
 func (m *memory) Cause(err error) error {
 	m.mu.Lock()

@@ -7,6 +7,8 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/contact"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ds18b20"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina219"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
@@ -23,6 +25,8 @@ func All() []driver.Driver {
 		bmx280.BMP280SPI(),
 		contact.Driver(),
 		ds18b20.Driver(),
+		ina219.Driver(),
+		ina226.Driver(),
 		mcp9808.Driver(),
 		pulse.Driver(),
 		scd4x.Driver(),

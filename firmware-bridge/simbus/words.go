@@ -15,6 +15,9 @@ type Words struct {
 	written map[byte]uint16
 }
 
+// Written returns what was written to a register last.
+func (c *Words) Written(register byte) uint16 { return c.written[register] }
+
 // Tx is one transaction.
 func (c *Words) Tx(w, r []byte) error {
 	if len(w) > 0 {

@@ -184,9 +184,17 @@ func withArticle(name string) string {
 // TemperatureOption checks what an option says that a temperature is of: temperature, device_temperature, road_temperature or
 // any other quantity in degrees Celsius.
 func TemperatureOption(key, quantity string) error {
-	q, ok := telemetry.QuantityByName(quantity)
-	if !ok || q.Unit != telemetry.Celsius {
-		return fmt.Errorf("%s: %q is no temperature of the catalogue, such as temperature or device_temperature", key, quantity)
+	return quantityOption(key, quantity, telemetry.Celsius, "temperature or device_temperature")
+}
+
+// VoltageOption checks what an option says that a voltage is of: voltage, battery_voltage.
+func VoltageOption(key, quantity string) error {
+	return quantityOption(key, quantity, telemetry.Volt, "voltage or battery_voltage")
+}
+
+func quantityOption(key, quantity string, unit telemetry.Unit, such string) error {
+	if q, ok := telemetry.QuantityByName(quantity); !ok || q.Unit != unit {
+		return fmt.Errorf("%s: %q is no quantity of the catalogue in %s, such as %s", key, quantity, unit.Symbol, such)
 	}
 	return nil
 }

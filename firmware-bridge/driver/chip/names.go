@@ -19,7 +19,7 @@ const (
 	// BMP280ID is what it holds in a BMP280.
 	BMP280ID byte = 0x58
 
-	// TexasMaker is the register of the maker in many chips of Texas Instruments (SBOS547, section 7.6).
+	// TexasMaker is the register of the maker in many chips of Texas Instruments (SBOS547A, section 7.6).
 	TexasMaker byte = 0xfe
 	// TexasDie is the one of the chip's type and revision.
 	TexasDie byte = 0xff
@@ -49,7 +49,7 @@ func Bosch(id byte) (name, driver string) {
 // Texas names the chip of Texas Instruments with a die id, and the driver for it.
 func Texas(die uint16) (name, driver string) {
 	switch die {
-	case INA226Die:
+	case INA226Die, INA226Die | 1: // the lowest four bits are the revision
 		return "INA226", "ina226"
 	case 0x2270:
 		return "INA228", ""
