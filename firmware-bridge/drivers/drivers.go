@@ -10,6 +10,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina219"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
 )
@@ -28,6 +29,7 @@ func All() []driver.Driver {
 		ina219.Driver(),
 		ina226.Driver(),
 		mcp9808.Driver(),
+		pms5003.Driver(),
 		pulse.Driver(),
 		scd4x.Driver(),
 	}
