@@ -24,7 +24,7 @@ NODE_MODULES := console/node_modules/.package-lock.json
 PAGE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                 $(wildcard console/index.html console/vite.config.ts console/tsconfig*.json)
 
-.PHONY: help up build test lint bench console tools clean
+.PHONY: help up build test lint bench bridge console tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lint: tools $(NODE_MODULES) ## look for mistakes without running anything
 
 bench: ## measure ingest beside a bare MQTT client and the store alone
 	go run ./internal/bench $(BENCH)
+
+bridge: ## build the bridge and its package for every kind of board into build/bridge/
+	@scripts/bridge.sh
 
 console: $(PAGE) ## build the web page
 

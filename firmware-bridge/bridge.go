@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/outbox"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
@@ -76,53 +76,44 @@ func Check(ctx context.Context, s *settings.Settings, deps Deps) []CheckResult {
 }
 
 // Init looks for devices that the drivers know, and returns settings for them, with what was found where.
-func Init(ctx context.Context, publisher telemetry.SensorID, deps Deps) ([]byte, []BusReport, error) {
+func Init(ctx context.Context, publisher telemetry.SensorID, deps Deps) ([]byte, []control.BusReport, error) {
 	found := scanMachine(ctx, deps)
 	text, err := draft(string(publisher), found)
 	return text, found, err
 }
 
-func scanMachine(ctx context.Context, deps Deps) []BusReport {
+func scanMachine(ctx context.Context, deps Deps) []control.BusReport {
 	return scan(ctx, bus.List(deps.Buses.Root), deps.Drivers, func(ctx context.Context, cfg bus.Config) (*bus.Bus, error) {
 		return bus.Open(ctx, cfg, deps.Log)
 	})
 }
 
-// Topics that a bridge listens to, below <root>/<publisher>/ but the time, which is everybody's.
-const (
-	topicStatus  = "status"
-	topicConfig  = "config"
-	topicCommand = "command"
-	topicAnswer  = "answer"
-	topicTime    = "time"
-)
-
 func (b *Bridge) topic(last string) string {
-	return b.cfg.TopicRoot + "/" + string(b.cfg.Publisher) + "/" + last
+	return control.Topic(b.cfg.TopicRoot, b.cfg.Publisher, last)
 }
 
 // Session is what the connection to the broker carries beside readings.
 func (b *Bridge) Session() uplink.Session {
-	will := b.statusMessage(encode(goodbye{State: "offline", Publisher: b.cfg.Publisher, Version: b.deps.Version}))
+	will := b.statusMessage(encode(control.Status{State: control.Offline, Publisher: b.cfg.Publisher, Version: b.deps.Version}))
 	s := uplink.Session{
 		Will:    &will,
 		Birth:   func() []uplink.Message { return []uplink.Message{b.statusMessage(encode(b.Status()))} },
 		Goodbye: func() []uplink.Message { return []uplink.Message{will} },
 		Date:    func() (time.Time, bool) { return b.deps.Clock.Date(b.deps.Clock.Now()) },
 		// One that waited would be wrong by how long it waited.
-		Subscriptions: []uplink.Subscription{{Filter: b.cfg.TopicRoot + "/" + topicTime, Handle: b.hearTime, Waiting: 1}},
+		Subscriptions: []uplink.Subscription{{Filter: control.TimeTopic(b.cfg.TopicRoot), Handle: b.hearTime, Waiting: 1}},
 	}
 	if b.cfg.Remote {
 		s.Subscriptions = append(s.Subscriptions,
-			uplink.Subscription{Filter: b.topic(topicConfig), Handle: b.hear, Waiting: 1}, // the newest settings count
-			uplink.Subscription{Filter: b.topic(topicCommand), Handle: b.hear},
+			uplink.Subscription{Filter: b.topic(control.TopicConfig), Handle: b.hear, Waiting: 1}, // the newest settings count
+			uplink.Subscription{Filter: b.topic(control.TopicCommand), Handle: b.hear},
 		)
 	}
 	return s
 }
 
 func (b *Bridge) statusMessage(payload []byte) uplink.Message {
-	return uplink.Message{Topic: b.topic(topicStatus), Payload: payload, Retained: true}
+	return uplink.Message{Topic: b.topic(control.TopicStatus), Payload: payload, Retained: true}
 }
 
 func encode(v any) []byte {
@@ -278,56 +269,42 @@ func (b *Bridge) date(at clock.Instant) time.Time {
 	return date
 }
 
-// Status is how the bridge is.
-func (b *Bridge) Status() Status {
-	s := Status{
-		State: "online", Publisher: b.cfg.Publisher, Version: b.deps.Version, Boot: b.deps.Clock.Boot(),
-		At: b.date(b.deps.Clock.Now()), Started: b.date(b.started),
-		Clock: clockStatus(b.deps.Clock), Settings: b.desk.status(), Outbox: outboxStatus(b.deps.Outbox.Status()), Sensors: b.fleet.reports(),
-	}
-	for i := range s.Sensors {
-		s.Sensors[i].LastGood = b.date(s.Sensors[i].lastGood)
-	}
-	return s
-}
-
 // answer does what a message asks for.
 func (b *Bridge) answer(ctx context.Context, m uplink.Received) {
 	switch m.Topic {
-	case b.topic(topicConfig):
+	case b.topic(control.TopicConfig):
 		b.desk.receive(m.Payload)
 		b.publishSoon()
-	case b.topic(topicCommand):
-		c, err := parseCommand(m.Payload)
-		a := answer{ID: c.ID, Do: c.Do}
+	case b.topic(control.TopicCommand):
+		c, err := control.ParseCommand(m.Payload)
+		a := control.Answer{ID: c.ID, Do: c.Do}
 		if err == nil {
 			a.Buses, err = b.do(ctx, c)
 		}
 		if a.OK = err == nil; err != nil {
 			a.Error = err.Error()
 		}
-		b.log.Info("command from afar", "do", c.Do, "id", c.ID, "ok", a.OK, "error", a.Error)
-		b.say(uplink.Message{Topic: b.topic(topicAnswer), Payload: encode(a)})
-		if c.Do == "restart" && a.OK {
+		b.log.Info("command from afar", "do", string(c.Do), "id", c.ID, "ok", a.OK, "error", a.Error)
+		b.say(uplink.Message{Topic: b.topic(control.TopicAnswer), Payload: encode(a)})
+		if c.Do == control.Restart && a.OK {
 			b.deps.Restart()
 		}
 	}
 }
 
-// do carries a command out. There is no shell among them, and nothing that could become one.
-func (b *Bridge) do(ctx context.Context, c command) ([]BusReport, error) {
+// do carries a command out.
+func (b *Bridge) do(ctx context.Context, c control.Command) ([]control.BusReport, error) {
 	switch c.Do {
-	case "read":
+	case control.Read:
 		return nil, b.fleet.readNow(c.Sensor)
-	case "describe":
+	case control.Describe:
 		if b.deps.Buses.Simulated {
-			return nil, errors.New("do: a simulated bridge has no buses to look at")
+			return nil, errors.New("a simulated bridge has no buses to look at")
 		}
 		return scanMachine(ctx, b.deps), nil
-	case "log":
+	case control.Log:
 		return nil, b.deps.SetLevel(c.Level)
-	case "restart":
-		return nil, nil
+	case control.Restart:
 	}
-	return nil, fmt.Errorf("do: %q is none of read, describe, log and restart", c.Do)
+	return nil, nil
 }

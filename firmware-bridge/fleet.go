@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
@@ -134,7 +135,7 @@ func (f *fleet) start(cfg settings.Sensor, on *shared) *running {
 	ctx, stop := f.child()
 	s := &station{
 		cfg: cfg, clock: f.clock, take: f.take, changed: f.changed, log: f.log, now: make(chan struct{}, 1),
-		report: SensorReport{ID: cfg.ID, Driver: cfg.Driver, Bus: cfg.Bus, State: Starting},
+		report: report{SensorReport: control.SensorReport{ID: cfg.ID, Driver: cfg.Driver, Bus: cfg.Bus, State: control.Starting}},
 	}
 	s.open = func(ctx context.Context) (driver.Sensor, error) { return f.open(ctx, cfg, on) }
 	s.lost = func() { on.close(f.log) }
@@ -217,13 +218,13 @@ func (f *fleet) readNow(id telemetry.SensorID) error {
 }
 
 // reports are of all sensors, in the order of the settings.
-func (f *fleet) reports() []SensorReport {
+func (f *fleet) reports() []report {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.settings == nil {
 		return nil
 	}
-	all := make([]SensorReport, 0, len(f.settings.Sensors))
+	all := make([]report, 0, len(f.settings.Sensors))
 	for _, s := range f.settings.Sensors {
 		if r, ok := f.stations[s.ID]; ok {
 			all = append(all, r.snapshot())

@@ -1,9 +1,6 @@
 package bridge
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,9 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
-	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 // desk decides which settings are in force: the file's, or in their place those that came from afar, which are kept so that
@@ -29,15 +26,15 @@ type desk struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex
-	force SettingsStatus
+	force control.Settings
 }
 
 // begin puts the newest good settings in force.
 func (d *desk) begin() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.force.Source = FromNobody
-	if text, err := os.ReadFile(d.kept); err == nil && d.use(text, FromRemote) == nil {
+	d.force.Source = control.FromNobody
+	if text, err := os.ReadFile(d.kept); err == nil && d.use(text, control.FromRemote) == nil {
 		return
 	}
 	d.fromFile()
@@ -50,17 +47,17 @@ func (d *desk) fromFile() {
 	}
 	text, err := os.ReadFile(d.file)
 	if err != nil {
-		d.refuse(FromFile, "", fmt.Errorf("read the settings: %w", err))
+		d.refuse(control.FromFile, "", fmt.Errorf("read the settings: %w", err))
 		return
 	}
-	_ = d.use(text, FromFile) // the refusal is noted
+	_ = d.use(text, control.FromFile) // the refusal is noted
 }
 
 // reload reads the file again, unless settings from afar are in force.
 func (d *desk) reload() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.force.Source != FromRemote {
+	if d.force.Source != control.FromRemote {
 		d.fromFile()
 	}
 }
@@ -70,7 +67,7 @@ func (d *desk) receive(text []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(text) == 0 {
-		if d.force.Source == FromRemote {
+		if d.force.Source == control.FromRemote {
 			d.log.Info("settings from afar are withdrawn")
 			if err := os.Remove(d.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				d.log.Error("settings from afar are withdrawn, and come back with the next start", "error", err)
@@ -79,10 +76,10 @@ func (d *desk) receive(text []byte) {
 		}
 		return
 	}
-	if d.force.Source == FromRemote && d.force.ID == idOf(text) {
+	if d.force.Source == control.FromRemote && d.force.ID == control.SettingsID(text) {
 		return // a retained message comes again with every connection
 	}
-	if d.use(text, FromRemote) != nil {
+	if d.use(text, control.FromRemote) != nil {
 		return
 	}
 	if err := replace(d.kept, text); err != nil {
@@ -91,33 +88,27 @@ func (d *desk) receive(text []byte) {
 }
 
 // use puts settings in force if they are good.
-func (d *desk) use(text []byte, from Source) error {
+func (d *desk) use(text []byte, from control.Source) error {
 	s, err := settings.Parse(text, d.drivers)
 	if err != nil {
-		d.refuse(from, idOf(text), err)
+		d.refuse(from, control.SettingsID(text), err)
 		return err
 	}
 	d.apply(s)
-	d.force = SettingsStatus{Source: from, ID: idOf(text), Buses: len(s.Buses), Sensors: len(s.Sensors), Applied: d.date()}
+	d.force = control.Settings{Source: from, ID: control.SettingsID(text), Buses: len(s.Buses), Sensors: len(s.Sensors), Applied: d.date()}
 	d.log.Info("settings are in force", "source", string(from), "settings", d.force.ID, "buses", len(s.Buses), "sensors", len(s.Sensors))
 	return nil
 }
 
-func (d *desk) refuse(from Source, id string, err error) {
+func (d *desk) refuse(from control.Source, id string, err error) {
 	d.log.Error("settings are refused, the old ones stay in force", "source", string(from), "settings", id, "error", err.Error())
-	d.force.Refused = &Refusal{Source: from, ID: id, At: d.date(), Error: err.Error()}
+	d.force.Refused = &control.Refusal{Source: from, ID: id, At: d.date(), Error: err.Error()}
 }
 
-func (d *desk) status() SettingsStatus {
+func (d *desk) status() control.Settings {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.force
-}
-
-// idOf names settings by their bytes.
-func idOf(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:6])
 }
 
 // replace writes a file so that power loss leaves the old one or the new one.
@@ -142,42 +133,4 @@ func replace(path string, text []byte) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// command is a message on <root>/<publisher>/command.
-type command struct {
-	// ID comes back with the answer.
-	ID string `json:"id"`
-	// Do is read, describe, log or restart.
-	Do string `json:"do"`
-	// Sensor is which one to read; all if it is empty.
-	Sensor telemetry.SensorID `json:"sensor"`
-	// Level is the log's: debug, info, warn or error.
-	Level string `json:"level"`
-}
-
-// answer is what becomes of a command, on <root>/<publisher>/answer.
-type answer struct {
-	ID    string      `json:"id"`
-	Do    string      `json:"do"`
-	OK    bool        `json:"ok"`
-	Error string      `json:"error,omitempty"`
-	Buses []BusReport `json:"buses,omitempty"`
-}
-
-// maxCommandBytes bounds a command.
-const maxCommandBytes = 4 << 10
-
-func parseCommand(text []byte) (command, error) {
-	var c command
-	if len(text) > maxCommandBytes {
-		return c, fmt.Errorf("the command is %d bytes; at most %d are allowed", len(text), maxCommandBytes)
-	}
-	if err := json.Unmarshal(text, &c); err != nil {
-		return c, fmt.Errorf("the command is no JSON object: %w", err)
-	}
-	if len(c.ID) > 64 {
-		return command{}, fmt.Errorf("id: has %d characters; at most 64 are allowed", len(c.ID))
-	}
-	return c, nil
 }

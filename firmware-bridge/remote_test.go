@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
 )
@@ -44,31 +45,31 @@ func TestSettingsFromAfarReplaceTheFilesAndOutliveARestart(t *testing.T) {
 	write(t, filepath.Join(dir, "sensors.yaml"), settingsWith("file-1"))
 	d, applied := deskOf(t, dir)
 	d.begin()
-	if s := d.status(); s.Source != FromFile || s.Sensors != 1 {
+	if s := d.status(); s.Source != control.FromFile || s.Sensors != 1 {
 		t.Errorf("at first %+v", s)
 	}
 	d.receive([]byte(settingsWith("afar-1", "afar-2")))
 	d.receive([]byte(settingsWith("afar-1", "afar-2"))) // retained: it comes with every connection
-	if s := d.status(); s.Source != FromRemote || s.Sensors != 2 || len(*applied) != 2 {
+	if s := d.status(); s.Source != control.FromRemote || s.Sensors != 2 || len(*applied) != 2 {
 		t.Errorf("from afar %+v, applied %d times", s, len(*applied))
 	}
 	write(t, filepath.Join(dir, "sensors.yaml"), settingsWith("file-1", "file-2", "file-3"))
 	d.reload()
-	if s := d.status(); s.Source != FromRemote {
+	if s := d.status(); s.Source != control.FromRemote {
 		t.Errorf("after a reload %+v", s)
 	}
 	again, _ := deskOf(t, dir)
 	again.begin()
-	if s := again.status(); s.Source != FromRemote || s.Sensors != 2 {
+	if s := again.status(); s.Source != control.FromRemote || s.Sensors != 2 {
 		t.Errorf("after a restart %+v", s)
 	}
 	again.receive(nil)
-	if s := again.status(); s.Source != FromFile || s.Sensors != 3 {
+	if s := again.status(); s.Source != control.FromFile || s.Sensors != 3 {
 		t.Errorf("after they were withdrawn %+v", s)
 	}
 	last, _ := deskOf(t, dir)
 	last.begin()
-	if s := last.status(); s.Source != FromFile {
+	if s := last.status(); s.Source != control.FromFile {
 		t.Errorf("withdrawn settings came back: %+v", s)
 	}
 }
@@ -87,7 +88,7 @@ func TestBadSettingsNeverTakeAWorkingOnesPlace(t *testing.T) {
 			d.receive([]byte(settingsWith("good-1")))
 			d.receive([]byte(bad))
 			s := d.status()
-			if s.Source != FromRemote || s.Sensors != 1 || len(*applied) != 1 {
+			if s.Source != control.FromRemote || s.Sensors != 1 || len(*applied) != 1 {
 				t.Errorf("in force %+v, applied %d times", s, len(*applied))
 			}
 			if s.Refused == nil || s.Refused.Error == "" || s.Refused.ID == s.ID || s.Refused.At.IsZero() {
@@ -109,19 +110,8 @@ func TestBadSettingsNeverTakeAWorkingOnesPlace(t *testing.T) {
 func TestNoSettingsAtAllIsSaid(t *testing.T) {
 	d, applied := deskOf(t, t.TempDir())
 	d.begin()
-	if s := d.status(); s.Source != FromNobody || s.Refused == nil || len(*applied) != 0 {
+	if s := d.status(); s.Source != control.FromNobody || s.Refused == nil || len(*applied) != 0 {
 		t.Errorf("got %+v", s)
-	}
-}
-
-func TestOnlyWhatIsACommandIsTaken(t *testing.T) {
-	for _, text := range []string{"", "read", "[]", `{"do":1}`, `{"id":"` + strings.Repeat("x", 65) + `","do":"read"}`, `{"do":"` + strings.Repeat("x", maxCommandBytes) + `"}`} {
-		if c, err := parseCommand([]byte(text)); err == nil {
-			t.Errorf("%.40q is taken as %+v", text, c)
-		}
-	}
-	if c, err := parseCommand([]byte(`{"id":"7","do":"read","sensor":"loop-1"}`)); err != nil || c.Sensor != "loop-1" || c.Do != "read" {
-		t.Errorf("got %+v, %v", c, err)
 	}
 }
 

@@ -9,48 +9,26 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
 )
 
-// BusReport is what a scan has found on one bus.
-type BusReport struct {
-	ID     string   `json:"id"`
-	Type   bus.Kind `json:"type"`
-	Device string   `json:"device,omitempty"`
-	// Devices are those that a driver recognised.
-	Devices []DeviceReport `json:"devices"`
-	// Answers are addresses at which something else answers.
-	Answers []string `json:"answers,omitempty"`
-	// Error says why the bus could not be looked at.
-	Error string `json:"error,omitempty"`
-	// Advice says what to do about it.
-	Advice string `json:"advice,omitempty"`
-}
-
-// DeviceReport is a device that a driver has recognised.
-type DeviceReport struct {
-	Driver  string         `json:"driver"`
-	Title   string         `json:"title"`
-	Where   string         `json:"where"`
-	Options map[string]any `json:"options,omitempty"`
-}
-
 // probePatience is how long one driver may look for its devices on one bus.
 const probePatience = 20 * time.Second
 
 // scan asks every driver whether its devices are on the buses.
-func scan(ctx context.Context, buses []bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) []BusReport {
-	reports := make([]BusReport, len(buses))
+func scan(ctx context.Context, buses []bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) []control.BusReport {
+	reports := make([]control.BusReport, len(buses))
 	for i, cfg := range buses {
 		reports[i] = scanBus(ctx, cfg, drivers, open)
 	}
 	return reports
 }
 
-func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) BusReport {
-	r := BusReport{ID: cfg.ID, Type: cfg.Type, Device: cfg.Device, Devices: []DeviceReport{}}
+func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) control.BusReport {
+	r := control.BusReport{ID: cfg.ID, Type: string(cfg.Type), Device: cfg.Device, Devices: []control.DeviceReport{}}
 	b, err := open(ctx, cfg)
 	if err != nil {
 		r.Error, r.Advice = err.Error(), fault.AdviceOf(err)
@@ -67,7 +45,7 @@ func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open 
 			continue
 		}
 		for _, f := range found {
-			r.Devices = append(r.Devices, DeviceReport{Driver: d.Name, Title: d.Title, Where: f.Where, Options: f.Options})
+			r.Devices = append(r.Devices, control.DeviceReport{Driver: d.Name, Title: d.Title, Where: f.Where, Options: f.Options})
 		}
 	}
 	return r
@@ -106,12 +84,12 @@ type writtenSensor struct {
 
 // draft writes settings for what a scan has found. Sensors are named after the bridge, the driver and a number; whoever
 // installs them gives them the ids of the registry.
-func draft(publisher string, found []BusReport) ([]byte, error) {
+func draft(publisher string, found []control.BusReport) ([]byte, error) {
 	w := written{Version: settings.Version, Buses: []writtenBus{}, Sensors: []writtenSensor{}}
 	count := make(map[string]int)
 	for _, b := range found {
 		if b.Error == "" || len(b.Devices) > 0 {
-			w.Buses = append(w.Buses, writtenBus{ID: b.ID, Type: b.Type, Device: b.Device})
+			w.Buses = append(w.Buses, writtenBus{ID: b.ID, Type: bus.Kind(b.Type), Device: b.Device})
 		}
 		for _, d := range b.Devices {
 			count[d.Driver]++

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
@@ -32,38 +33,13 @@ type station struct {
 	rate rateLimit
 
 	mu     sync.Mutex
-	report SensorReport
+	report report
 	now    chan struct{} // capacity 1: read now
 }
 
-// SensorState is how a sensor does.
-type SensorState string
-
-// The states.
-const (
-	Starting SensorState = "starting" // not read yet
-	Working  SensorState = "ok"
-	Failing  SensorState = "failing"
-	Hanging  SensorState = "hanging" // a call of its driver does not return
-)
-
-// SensorReport is what the bridge knows of a sensor.
-type SensorReport struct {
-	ID     telemetry.SensorID `json:"id"`
-	Driver string             `json:"driver"`
-	Bus    string             `json:"bus"`
-	State  SensorState        `json:"state"`
-	// LastGood is when it was read last without a fault; the zero time if never since the start, or if the date is not known.
-	LastGood time.Time `json:"last_good,omitzero"`
-	// Readings were taken from it since the start.
-	Readings uint64 `json:"readings"`
-	// Faults counts what went wrong since the start, by kind.
-	Faults map[fault.Kind]uint64 `json:"faults,omitempty"`
-	// Kind, Error and Advice are of the newest fault, while it lasts.
-	Kind   fault.Kind `json:"kind,omitempty"`
-	Error  string     `json:"error,omitempty"`
-	Advice string     `json:"advice,omitempty"`
-
+// report is what is known of a sensor.
+type report struct {
+	control.SensorReport
 	lastGood clock.Instant
 }
 
@@ -309,11 +285,11 @@ func (s *station) accept(ms []driver.Measurement) error {
 func (s *station) well() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.report.State != Working {
+	if s.report.State != control.Working {
 		defer s.changed()
 		s.log.Info("sensor works", "sensor", s.cfg.ID, "was", string(s.report.State))
 	}
-	s.report.State, s.report.Kind, s.report.Error, s.report.Advice = Working, "", "", ""
+	s.report.State, s.report.Kind, s.report.Error, s.report.Advice = control.Working, "", "", ""
 	s.report.lastGood = s.clock.Now()
 }
 
@@ -325,12 +301,12 @@ func (s *station) failed(err error) {
 	kind := fault.KindOf(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.report.State != Failing || s.report.Kind != kind {
+	if s.report.State != control.Failing || s.report.Kind != kind {
 		defer s.changed()
 		s.log.Warn("sensor fails", "sensor", s.cfg.ID, "kind", string(kind), "error", err.Error(), "advice", fault.AdviceOf(err))
 	}
 	s.count(kind)
-	s.report.State, s.report.Kind, s.report.Error, s.report.Advice = Failing, kind, err.Error(), fault.AdviceOf(err)
+	s.report.State, s.report.Kind, s.report.Error, s.report.Advice = control.Failing, kind, err.Error(), fault.AdviceOf(err)
 }
 
 func (s *station) hangs(patience time.Duration) {
@@ -339,7 +315,7 @@ func (s *station) hangs(patience time.Duration) {
 	defer s.changed()
 	s.log.Error("sensor hangs", "sensor", s.cfg.ID, "patience", patience.String(), "advice", hangAdvice)
 	s.count(fault.Timeout)
-	s.report.State, s.report.Kind = Hanging, fault.Timeout
+	s.report.State, s.report.Kind = control.Hanging, fault.Timeout
 	s.report.Error, s.report.Advice = fmt.Sprintf("no answer within %s, and the driver does not return", patience), hangAdvice
 }
 
@@ -370,7 +346,7 @@ func (r *rateLimit) take(now time.Duration, n int) int {
 }
 
 // snapshot copies the report.
-func (s *station) snapshot() SensorReport {
+func (s *station) snapshot() report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.report

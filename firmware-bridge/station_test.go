@@ -14,6 +14,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
@@ -129,7 +130,7 @@ func (s *street) readings(id telemetry.SensorID) int {
 	return len(s.took[id])
 }
 
-func (s *street) report(id telemetry.SensorID) SensorReport {
+func (s *street) report(id telemetry.SensorID) report {
 	s.t.Helper()
 	for _, r := range s.reports() {
 		if r.ID == id {
@@ -137,7 +138,7 @@ func (s *street) report(id telemetry.SensorID) SensorReport {
 		}
 	}
 	s.t.Fatalf("there is no report of %s", id)
-	return SensorReport{}
+	return report{}
 }
 
 func speed(v float64) []driver.Measurement {
@@ -153,26 +154,26 @@ func TestOneSensorThatMisbehavesHarmsNoOther(t *testing.T) {
 	stuck := make(chan struct{})
 	for name, c := range map[string]struct {
 		device *device
-		state  SensorState
+		state  control.SensorState
 		kind   fault.Kind
 	}{
-		"cannot be opened": {&device{open: func() error { return fault.New(fault.Absent, errors.New("nobody"), "") }}, Failing, fault.Absent},
+		"cannot be opened": {&device{open: func() error { return fault.New(fault.Absent, errors.New("nobody"), "") }}, control.Failing, fault.Absent},
 		"answers garbage": {&device{read: func(context.Context) ([]driver.Measurement, error) {
 			return nil, fault.New(fault.Garbled, errors.New("checksum"), "")
-		}}, Failing, fault.Garbled},
+		}}, control.Failing, fault.Garbled},
 		"is silent": {&device{read: func(ctx context.Context) ([]driver.Measurement, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}}, Failing, fault.Timeout},
+		}}, control.Failing, fault.Timeout},
 		"hangs in its driver": {&device{read: func(context.Context) ([]driver.Measurement, error) {
 			<-stuck
 			return nil, errors.New("at last")
-		}}, Hanging, fault.Timeout},
-		"panics":           {&device{read: func(context.Context) ([]driver.Measurement, error) { panic("index out of range") }}, Failing, fault.Other},
-		"reads the absurd": {&device{read: func(context.Context) ([]driver.Measurement, error) { return speed(1e9), nil }}, Failing, fault.Implausible},
+		}}, control.Hanging, fault.Timeout},
+		"panics":           {&device{read: func(context.Context) ([]driver.Measurement, error) { panic("index out of range") }}, control.Failing, fault.Other},
+		"reads the absurd": {&device{read: func(context.Context) ([]driver.Measurement, error) { return speed(1e9), nil }}, control.Failing, fault.Implausible},
 		"reads what nobody knows": {&device{read: func(context.Context) ([]driver.Measurement, error) {
 			return []driver.Measurement{{Quantity: "luck", Value: 1}}, nil
-		}}, Failing, fault.Misconfigured},
+		}}, control.Failing, fault.Misconfigured},
 		"floods": {&device{
 			read: func(context.Context) ([]driver.Measurement, error) { return nil, nil },
 			listen: func(ctx context.Context, deliver func([]driver.Measurement)) error {
@@ -184,7 +185,7 @@ func TestOneSensorThatMisbehavesHarmsNoOther(t *testing.T) {
 				}
 				return ctx.Err()
 			},
-		}, Failing, fault.Other},
+		}, control.Failing, fault.Other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stuck = make(chan struct{})
@@ -196,7 +197,7 @@ func TestOneSensorThatMisbehavesHarmsNoOther(t *testing.T) {
 				if n := s.readings("good-1"); n < 29 || n > 32 {
 					t.Errorf("the good one was read %d times in 30 s", n)
 				}
-				if r := s.report("good-1"); r.State != Working || r.Readings == 0 || r.lastGood == 0 {
+				if r := s.report("good-1"); r.State != control.Working || r.Readings == 0 || r.lastGood == 0 {
 					t.Errorf("the good one: %+v", r)
 				}
 				r := s.report("bad-1")
@@ -234,7 +235,7 @@ func TestSensorMendsItselfWhenTheCauseIsGone(t *testing.T) {
 		s := newStreet(t, map[telemetry.SensorID]*device{"loop-1": d})
 		s.use("loop-1")
 		time.Sleep(5 * time.Minute)
-		if r := s.report("loop-1"); r.State != Failing || r.Kind != fault.Absent || r.Advice != "look at the cable" {
+		if r := s.report("loop-1"); r.State != control.Failing || r.Kind != fault.Absent || r.Advice != "look at the cable" {
 			t.Errorf("while it is away: %+v", r)
 		}
 		if d.opened > 20 {
@@ -242,7 +243,7 @@ func TestSensorMendsItselfWhenTheCauseIsGone(t *testing.T) {
 		}
 		before := s.readings("loop-1")
 		time.Sleep(5*time.Minute + 2*longestPause)
-		if r := s.report("loop-1"); r.State != Working || r.Error != "" || s.readings("loop-1") < before+10 {
+		if r := s.report("loop-1"); r.State != control.Working || r.Error != "" || s.readings("loop-1") < before+10 {
 			t.Errorf("when it is back: %+v", r)
 		}
 		s.end()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts the tools of `make lint` into bin/, at exactly these versions. What is there already, built by the same Go, stays.
+# Puts tools into bin/, at exactly these versions: those of `make lint`, or with `package` the one of `make bridge`. What is
+# there already, built by the same Go, stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,5 +16,14 @@ tool() {
   GOBIN="$PWD/bin" go install "$package@$version"
 }
 
-tool gofumpt mvdan.cc/gofumpt v0.12.0
-tool golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0 cmd/golangci-lint
+case ${1:-lint} in
+lint)
+  tool gofumpt mvdan.cc/gofumpt v0.12.0
+  tool golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0 cmd/golangci-lint
+  ;;
+package) tool nfpm github.com/goreleaser/nfpm/v2 v2.45.2 cmd/nfpm ;;
+*)
+  echo "usage: scripts/tools.sh [lint | package]" >&2
+  exit 2
+  ;;
+esac

@@ -15,6 +15,7 @@ import (
 
 	bridge "github.com/lamppost-city/lamppost/firmware-bridge"
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
@@ -145,7 +146,7 @@ func initCommand() *cobra.Command {
 }
 
 // printFound says what was found where, beside the settings.
-func printFound(cmd *cobra.Command, found []bridge.BusReport) {
+func printFound(cmd *cobra.Command, found []control.BusReport) {
 	if len(found) == 0 {
 		cmd.PrintErrln("no bus that can be looked at; enable I2C or 1-Wire, or plug the adapter in")
 	}
