@@ -146,15 +146,32 @@ func (m Model) identify(ctx context.Context, b i2c.Bus, address uint16) error {
 
 // Probe is for drivers whose chip can be told from others. The options of what it finds have the address.
 func (m Model) Probe(ctx context.Context, b *bus.Bus) ([]driver.Found, error) {
+	return m.probe(ctx, b, func(uint16) bool { return true })
+}
+
+// ProbeSilent is Probe for chips that do not acknowledge a read when they have nothing to say, as Sensirion's. Chips that do are
+// not asked further: they have registers, and would take a command for a value to store.
+func (m Model) ProbeSilent(ctx context.Context, b *bus.Bus) ([]driver.Found, error) {
+	return m.probe(ctx, b, func(address uint16) bool { return b.I2C.Tx(address, nil, make([]byte, 1)) != nil })
+}
+
+func (m Model) probe(ctx context.Context, b *bus.Bus, may func(uint16) bool) ([]driver.Found, error) {
 	var found []driver.Found
 	for _, address := range m.Addresses {
 		err := bus.AnswersI2C(b.I2C, address)
 		if err == nil {
+			if !may(address) {
+				continue
+			}
 			err = m.Identify(ctx, b.I2C, address)
 		}
 		switch kind := fault.KindOf(err); {
 		case err == nil:
-			found = append(found, driver.Found{Where: fmt.Sprintf("address %#x", address), Options: map[string]any{"address": address}})
+			f := driver.Found{Where: fmt.Sprintf("address %#x", address)}
+			if len(m.Addresses) > 1 {
+				f.Options = map[string]any{"address": address}
+			}
+			found = append(found, f)
 		case ctx.Err() != nil:
 			return found, ctx.Err()
 		case kind == fault.Lost || kind == fault.Denied:

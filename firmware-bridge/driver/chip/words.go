@@ -30,9 +30,9 @@ func CRC8(data []byte) byte {
 
 var errCRC = errors.New("the checksum is wrong")
 
-// Garbled is the fault of bytes with a wrong checksum.
-func Garbled(got []byte) error {
-	return fault.New(fault.Garbled, fmt.Errorf("% x: %w", got, errCRC), "noise on the bus: look at the cable's length and shield, the pull-up resistors, and the clock of the bus (100 kHz)")
+// Noise is the fault of an answer with a wrong checksum.
+func Noise(err error) error {
+	return fault.New(fault.Garbled, err, "noise on the bus: look at the cable's length and shield, the pull-up resistors, and the clock of the bus (100 kHz)")
 }
 
 // Words takes the words of 16 bits out of an answer in which each is followed by its CRC8.
@@ -40,7 +40,7 @@ func Words(answer []byte) ([]uint16, error) {
 	words := make([]uint16, 0, len(answer)/3)
 	for at := 0; at+3 <= len(answer); at += 3 {
 		if CRC8(answer[at:at+2]) != answer[at+2] {
-			return nil, Garbled(answer)
+			return nil, Noise(fmt.Errorf("% x: %w", answer, errCRC))
 		}
 		words = append(words, uint16(answer[at])<<8|uint16(answer[at+1]))
 	}

@@ -114,7 +114,7 @@ func Driver() driver.Driver {
 		},
 		Open:     open,
 		Simulate: simulate,
-		Probe:    probe,
+		Probe:    model().ProbeSilent,
 		Example: `id: school-2-yard
 driver: scd4x
 bus: i2c-1
@@ -264,17 +264,4 @@ func (s *sensor) await(ctx context.Context) error {
 func (s *sensor) Close() error {
 	s.run(false)
 	return s.bus.Tx(address, []byte{stopMeasuring >> 8, stopMeasuring & 0xff}, nil)
-}
-
-// probe sends no command to a chip that acknowledges a read without one: that would be a chip with registers, which takes a
-// command for a value to store (a DAC, a driver of lamps).
-func probe(ctx context.Context, b *bus.Bus) ([]driver.Found, error) {
-	if b.I2C.Tx(address, nil, make([]byte, 1)) == nil {
-		return nil, nil
-	}
-	found, err := model().Probe(ctx, b)
-	for i := range found {
-		found[i].Options = nil // it has but one address
-	}
-	return found, err
 }
