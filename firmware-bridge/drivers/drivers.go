@@ -4,6 +4,8 @@ package drivers
 import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ads1x15"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/aht20"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bh1750"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/contact"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ds18b20"
@@ -20,6 +22,8 @@ func All() []driver.Driver {
 	return []driver.Driver{
 		ads1x15.ADS1015(),
 		ads1x15.ADS1115(),
+		aht20.Driver(),
+		bh1750.Driver(),
 		bmx280.BME280(),
 		bmx280.BME280SPI(),
 		bmx280.BMP280(),
