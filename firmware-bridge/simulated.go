@@ -47,8 +47,11 @@ func Examples(drivers []driver.Driver) ([]byte, error) {
 		id := fmt.Sprintf("%s-%d", d.Bus, i)
 		fmt.Fprintf(&buses, "  - {id: %s, type: %s, device: simulated}\n", id, d.Bus)
 		for j, line := range strings.Split(strings.TrimRight(d.Example, "\n"), "\n") {
-			if line == "bus: "+example.Bus {
+			switch {
+			case line == "bus: "+example.Bus:
 				line = "bus: " + id
+			case strings.HasPrefix(line, "id: "): // examples are of different cabinets, and may name the same sensor
+				line = "id: " + d.Name + "-" + string(d.Bus)
 			}
 			if j == 0 {
 				sensors.WriteString("  - " + line + "\n")

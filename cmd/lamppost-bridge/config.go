@@ -36,7 +36,7 @@ func defaultConfig() Config {
 		Clock: clock.DefaultConfig(), Log: service.DefaultLogConfig(), // no metrics: nobody asks a box in the street for them
 	}
 	c.Broker.Connections, c.Broker.Window = 1, c.Outbox.InFlight
-	c.Broker.ClientName = ""
+	c.Broker.ClientName = "lamppost-bridge"
 	return c
 }
 
