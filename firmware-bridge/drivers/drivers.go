@@ -15,6 +15,9 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/sds011"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/sht3x"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/sht4x"
 )
 
 // All lists the drivers, by name.
@@ -36,5 +39,8 @@ func All() []driver.Driver {
 		pms5003.Driver(),
 		pulse.Driver(),
 		scd4x.Driver(),
+		sds011.Driver(),
+		sht3x.Driver(),
+		sht4x.Driver(),
 	}
 }
