@@ -83,6 +83,11 @@ func (c Config) Validate() error {
 	if c.Device == "" && c.Type != GPIO && c.Type != OneWire && known {
 		fault("device: is empty; say where the %s bus is", c.Type)
 	}
+	if c.Type == Modbus && c.Device != "" {
+		if _, _, err := modbusTarget(c.Device); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if c.Baud < 0 || c.Baud > 4_000_000 {
 		fault("baud: %d is outside 0 to 4000000", c.Baud)
 	}

@@ -48,11 +48,12 @@ type rtuWire struct {
 	gap time.Duration
 
 	echoes bool
-	owed   map[uint8]*debt
+	late   map[uint8]bool  // who has answered after its time since its last good answer
+	owed   map[uint8]*debt // outlives the wire
 }
 
-// debt is what a unit may still say late: RTU has nothing that would tell an answer to an earlier request from the answer
-// to the present one.
+// debt is what a unit may still say late, within twice the timeout: RTU has nothing that would tell an answer to an earlier
+// request from the answer to the present one.
 type debt struct {
 	answers int
 	until   time.Time
@@ -60,7 +61,7 @@ type debt struct {
 }
 
 const (
-	// maxNoise is how many bytes may come, in bytes, where one frame of at most 256 is expected.
+	// maxNoise is how many bytes may come where one frame of at most 256 is expected.
 	maxNoise = 1024
 	// crcSize is that of the CRC, minFrame that of an exception: unit, function, code, CRC.
 	crcSize  = 2
@@ -68,10 +69,10 @@ const (
 )
 
 var (
-	errNoAnswer     = errors.New("no answer")
-	errNoise        = errors.New("bytes that are no answer")
-	errNeverSilent  = errors.New("the line is never silent")
-	errHalfAnAnswer = errors.New("half an answer")
+	errNoAnswer    = errors.New("no answer")
+	errNoise       = errors.New("bytes that are no answer")
+	errDamaged     = errors.New("the answer is damaged")
+	errNeverSilent = errors.New("the line is never silent")
 )
 
 // ask sends a request and waits for its answer: patience from when the request is out until the answer begins.
@@ -83,12 +84,22 @@ func (w *rtuWire) ask(r modbusRequest, patience time.Duration) ([]byte, error) {
 	if err := w.settle(r, frame); err != nil {
 		return nil, err
 	}
-	if _, err := w.port.Write(frame); err != nil {
+	if n, err := w.port.Write(frame); err != nil {
 		return nil, err
+	} else if n < len(frame) {
+		return nil, io.ErrShortWrite
 	}
+	late := time.Now().Add(2 * w.timeout)
 	answer, err := w.receive(r, frame, patience)
-	if fault.KindOf(err) == fault.Timeout {
-		w.owe(r.unit, frame)
+	d := w.owed[r.unit]
+	if err == nil {
+		delete(w.late, r.unit)
+	}
+	switch {
+	case err == nil && d != nil: // the same was asked twice, and this may have been the first answer
+		d.until = late
+	case err != nil && !errors.Is(err, errDamaged):
+		w.owe(r.unit, frame, late)
 	}
 	return answer, err
 }
@@ -130,6 +141,7 @@ func (w *rtuWire) credit(heard []byte) []byte {
 		}
 		heard = rest
 		if d := w.owed[f[0]]; d != nil {
+			w.late[f[0]] = true
 			if d.answers--; d.answers <= 0 {
 				delete(w.owed, f[0])
 			}
@@ -137,27 +149,28 @@ func (w *rtuWire) credit(heard []byte) []byte {
 	}
 }
 
-func (w *rtuWire) owe(unit uint8, frame []byte) {
+func (w *rtuWire) owe(unit uint8, frame []byte, until time.Time) {
 	d := w.owed[unit]
 	if d == nil {
-		if w.owed == nil {
-			w.owed = make(map[uint8]*debt)
-		}
 		d = &debt{}
 		w.owed[unit] = d
 	}
 	d.answers++
-	d.until, d.frame = time.Now().Add(w.timeout), frame
+	d.until, d.frame = until, frame
 }
 
 // read waits for bytes at most so long; none have come if it returns none.
 func (w *rtuWire) read(wait time.Duration) ([]byte, error) {
-	if err := w.port.SetReadTimeout(max(wait, 0)); err != nil {
-		return nil, err
-	}
 	var chunk [256]byte
-	n, err := w.port.Read(chunk[:])
-	return chunk[:n], err
+	for end := time.Now().Add(wait); ; wait = time.Until(end) {
+		if err := w.port.SetReadTimeout(max(wait, 0)); err != nil {
+			return nil, err
+		}
+		n, err := w.port.Read(chunk[:])
+		if n > 0 || err != nil || !time.Now().Before(end) { // the silence must have been as long as it was to be
+			return chunk[:n], err
+		}
+	}
 }
 
 // receive looks for the answer in what comes.
@@ -172,8 +185,8 @@ func (w *rtuWire) receive(r modbusRequest, frame []byte, patience time.Duration)
 			end = begin // what has not begun by then will not come
 		}
 		wait := time.Until(end)
-		if whole := len(heard) >= size; whole {
-			wait = min(wait, w.gap)
+		if rest, _ := sift(frame, heard); damaged(r, rest, size) {
+			wait = min(wait, w.gap) // this was the answer, and all of it
 		}
 		var chunk []byte
 		if wait > 0 {
@@ -214,32 +227,60 @@ func answers(r modbusRequest, f []byte) bool {
 	return f[0] == r.unit && (f[1] == r.function()|exceptionFlag || f[1] == r.function() && int(f[2]) == r.size())
 }
 
+// damaged tells whether there is something that begins as the answer does and has at least so many bytes. If it were whole
+// it would have been found.
+func damaged(r modbusRequest, heard []byte, size int) bool {
+	for ; len(heard) >= size; heard = heard[1:] {
+		if answers(r, heard) {
+			return true
+		}
+	}
+	return false
+}
+
 // conclude says what it was, if no answer was found. The answer to a read of bits can, one time in millions, be byte for
 // byte the request; it is taken for one if the line is not known to echo.
 func (w *rtuWire) conclude(r modbusRequest, frame, heard []byte) ([]byte, error) {
-	before, after, echoed := bytes.Cut(heard, frame)
+	echoed := bytes.Contains(heard, frame)
 	if echoed && !w.echoes && answers(r, frame) && len(frame) == minFrame+r.size() {
 		return frame[1 : len(frame)-crcSize], nil
 	}
-	rest := append(bytes.Clone(before), after...)
-	var others []byte
-	for {
-		f, left, ok := nextFrame(rest)
-		if !ok {
-			break
-		}
-		if d := w.owed[f[0]]; d != nil {
-			d.answers--
-		}
-		others, rest = append(others, f[0]), left
-	}
+	rest, others := sift(frame, heard)
 	switch {
+	case damaged(r, rest, minFrame):
+		return nil, fault.New(fault.Garbled, fmt.Errorf("%s: %w: % x", r, errDamaged, rest[:min(len(rest), 16)]), "")
 	case len(rest) > 0:
 		return nil, fault.New(fault.Garbled, fmt.Errorf("%s: %w: % x", r, errNoise, rest[:min(len(rest), 16)]), "")
 	case len(others) > 0:
-		return nil, fault.New(fault.Timeout, fmt.Errorf("%s: %w, but frames of unit %d", r, errNoAnswer, others), "")
+		return nil, fault.New(fault.Timeout, fmt.Errorf("%s: %w, but frames of units %d", r, errNoAnswer, others), "")
 	}
-	return nil, fault.New(fault.Timeout, fmt.Errorf("%s: %w", r, errNoAnswer), "")
+	return nil, silence(r, w.late[r.unit], w.timeout)
+}
+
+// silence is the fault of a unit that did not answer in time.
+func silence(r modbusRequest, late bool, timeout time.Duration) error {
+	advice := ""
+	if late {
+		advice = fmt.Sprintf("the unit answers, but later than %s: set the bus's timeout higher", timeout)
+	}
+	return fault.New(fault.Timeout, fmt.Errorf("%s: %w", r, errNoAnswer), advice)
+}
+
+// sift takes the echo of a request and whole frames out of what was heard. It returns the rest, and the frames' units.
+func sift(frame, heard []byte) (rest []byte, units []uint8) {
+	before, after, _ := bytes.Cut(heard, frame)
+	for _, part := range [][]byte{before, after} {
+		for {
+			f, left, ok := nextFrame(part)
+			if !ok {
+				break
+			}
+			rest = append(rest, part[:len(part)-len(left)-len(f)]...)
+			units, part = append(units, f[0]), left
+		}
+		rest = append(rest, part...)
+	}
+	return rest, units
 }
 
 // Close closes the port.
@@ -248,7 +289,7 @@ func (w *rtuWire) Close() error { return w.port.Close() }
 // nextFrame finds the first whole frame that can be the answer to a read, and returns what comes after it.
 func nextFrame(b []byte) (frame, rest []byte, ok bool) {
 	for ; len(b) >= minFrame; b = b[1:] {
-		size := 0
+		var size int
 		switch function := b[1]; {
 		case function >= 1 && function <= 4:
 			size = minFrame + int(b[2])

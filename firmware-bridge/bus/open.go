@@ -14,7 +14,7 @@ import (
 
 // Open opens the bus that the settings describe. An error is a *fault.Fault where it is known what is wrong. The bus is the
 // caller's to close.
-func Open(_ context.Context, cfg Config, _ *slog.Logger) (*Bus, error) {
+func Open(_ context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 	switch cfg.Type {
 	case I2C:
 		return openI2C(cfg)
@@ -26,6 +26,8 @@ func Open(_ context.Context, cfg Config, _ *slog.Logger) (*Bus, error) {
 		return openOneWire(cfg)
 	case Serial:
 		return openSerial(cfg)
+	case Modbus:
+		return openModbus(cfg, log)
 	}
 	return nil, fault.New(fault.Misconfigured, fmt.Errorf("open bus %s: a bus of type %q cannot be opened", cfg.ID, cfg.Type), "")
 }
