@@ -1,11 +1,14 @@
 package telemetry
 
-// energyQuantities are of the grid and of what it feeds, by name; with them stands the health of devices in the street, so
-// that a technician finds supply and reception in one place.
+// energyQuantities are of the grid and of what it feeds, by name; with them stands the health of devices in the street and
+// where they are, so that a technician finds supply, reception and place together. latitude and longitude are of WGS 84.
 var energyQuantities = []Quantity{
 	{
 		Name: "active_power", Title: "Active power", Domain: Energy, Kind: Gauge, Unit: Watt, Min: -1e9, Max: 1e9,
 		Model: "ACMeasurement.totalActivePower",
+	},
+	{
+		Name: "altitude", Title: "Height above sea level", Domain: Energy, Kind: Gauge, Unit: Metre, Min: -500, Max: 10_000,
 	},
 	{
 		Name: "apparent_power", Title: "Apparent power", Domain: Energy, Kind: Gauge, Unit: VoltAmpere, Min: 0, Max: 1e9,
@@ -53,11 +56,23 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.frequency",
 	},
 	{
+		Name: "gas_volume", Title: "Gas delivered", Domain: Energy, Kind: Counter, Unit: CubicMetre, Min: 0, Max: 1e12,
+	},
+	{
+		Name: "hdop", Title: "Dilution of the position", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 100,
+	},
+	{
 		Name: "heat_energy", Title: "Heat delivered", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
 	},
 	{
 		Name: "irradiance", Title: "Solar irradiance", Domain: Energy, Kind: Gauge, Unit: WattPerSquareMetre, Min: 0, Max: 2_000,
 		Model: "WeatherObserved.solarRadiation",
+	},
+	{
+		Name: "latitude", Title: "Latitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -90, Max: 90,
+	},
+	{
+		Name: "longitude", Title: "Longitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -180, Max: 180,
 	},
 	{
 		Name: "memory_used", Title: "Part of the memory in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
@@ -71,12 +86,19 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.powerFactor",
 	},
 	{
+		Name: "reactive_energy_export", Title: "Reactive energy delivered to the grid", Domain: Energy, Kind: Counter, Unit: KilovarHour, Min: 0, Max: 1e12,
+		Model: "ACMeasurement.totalReactiveEnergyExport",
+	},
+	{
 		Name: "reactive_energy_import", Title: "Reactive energy taken from the grid", Domain: Energy, Kind: Counter, Unit: KilovarHour, Min: 0, Max: 1e12,
 		Model: "ACMeasurement.totalReactiveEnergyImport",
 	},
 	{
 		Name: "reactive_power", Title: "Reactive power", Domain: Energy, Kind: Gauge, Unit: Var, Min: -1e9, Max: 1e9,
 		Model: "ACMeasurement.totalReactivePower",
+	},
+	{
+		Name: "satellites", Title: "Satellites in use", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 200,
 	},
 	{
 		Name: "signal_strength", Title: "Received signal strength", Domain: Energy, Kind: Gauge, Unit: DecibelMilliwatt, Min: -200, Max: 50,

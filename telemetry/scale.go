@@ -82,6 +82,8 @@ var scales = []scale{
 	{Unit{"h", "h", "h"}, duration, 0, 3600, 1},
 	{Unit{"d", "d", ""}, duration, 0, 86400, 1},
 	{Degree, angle, 0, 1, 1},
+	{Unit{"°", "deg", "lat"}, angle, 0, 1, 1},
+	{Unit{"°", "deg", "lon"}, angle, 0, 1, 1},
 	{Unit{"rad", "rad", "rad"}, angle, 0, 57.29577951308232, 1},
 	{PerSquareMetre, areaDensity, 0, 1, 1},
 
