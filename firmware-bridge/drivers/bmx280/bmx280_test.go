@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/i2c/i2ctest"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
@@ -84,20 +85,21 @@ func TestReadsTheDataSheetsExample(t *testing.T) {
 func TestReplaysABME280(t *testing.T) {
 	id := i2ctest.IO{Addr: 0x76, W: []byte{0xd0}, R: []byte{0x60}}
 	settings := i2ctest.IO{Addr: 0x76, W: []byte{0xf2}, R: []byte{0x02, 0x00, 0x4c, 0xa0}}
-	on := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{
-		id, id,
-		{Addr: 0x76, W: []byte{0x88}, R: []byte{
-			0x10, 0x6e, 0x6c, 0x66, 0x32, 0x00, 0x5d, 0x95, 0xb8, 0xd5, 0xd0, 0x0b, 0x77, 0x1e, 0x9d, 0xff, 0xf9, 0xff, 0xac, 0x26, 0x0a, 0xd8, 0xbd, 0x10, 0x00, 0x4b,
-		}},
-		{Addr: 0x76, W: []byte{0xe1}, R: []byte{0x6e, 0x01, 0x00, 0x13, 0x05, 0x00, 0x1e}},
-		{Addr: 0x76, W: []byte{0xf4, 0x4c, 0xf2, 0x02, 0xf5, 0xa0, 0xf4, 0x4c}},
-		id, settings,
-		{Addr: 0x76, W: []byte{0xf4, 0x4d}},
-		{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x08}},
-		{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x00}},
-		{Addr: 0x76, W: []byte{0xf7}, R: []byte{0x4a, 0x52, 0xc0, 0x80, 0x96, 0xc0, 0x7a, 0x76}},
-		id, settings,
-	}}
+	on := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{id}}
+	for range 2 { // the calibration has no checksum, and is read twice
+		on.Ops = append(on.Ops, id,
+			i2ctest.IO{Addr: 0x76, W: []byte{0x88}, R: []byte{
+				0x10, 0x6e, 0x6c, 0x66, 0x32, 0x00, 0x5d, 0x95, 0xb8, 0xd5, 0xd0, 0x0b, 0x77, 0x1e, 0x9d, 0xff, 0xf9, 0xff, 0xac, 0x26, 0x0a, 0xd8, 0xbd, 0x10, 0x00, 0x4b,
+			}},
+			i2ctest.IO{Addr: 0x76, W: []byte{0xe1}, R: []byte{0x6e, 0x01, 0x00, 0x13, 0x05, 0x00, 0x1e}},
+			i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x4c, 0xf2, 0x02, 0xf5, 0xa0, 0xf4, 0x4c}})
+	}
+	on.Ops = append(on.Ops, id, settings,
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x4d}},
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x08}},
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x00}},
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf7}, R: []byte{0x4a, 0x52, 0xc0, 0x80, 0x96, 0xc0, 0x7a, 0x76}},
+		id, settings)
 	s := drivertest.Open(t, named(t, "bme280", bus.I2C), &bus.Bus{I2C: on}, nil)
 	got := drivertest.Read(t, s)
 	for quantity, want := range map[string]float64{"temperature": 23.72, "relative_humidity": 0.653056, "pressure": 1009.42695} {
@@ -111,6 +113,30 @@ func TestReplaysABME280(t *testing.T) {
 	if err := on.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// flipped changes a bit of the first answer to a question for the calibration.
+type flipped struct {
+	i2c.Bus
+	done bool
+}
+
+func (f *flipped) Tx(address uint16, w, r []byte) error {
+	err := f.Bus.Tx(address, w, r)
+	if len(w) == 1 && w[0] == 0x88 && !f.done {
+		r[3] ^= 0x04
+		f.done = true
+	}
+	return err
+}
+
+func TestNoiseInTheCalibrationIsGarbled(t *testing.T) {
+	on := drivertest.Bus(t, bus.I2C)
+	d := named(t, "bme280", bus.I2C)
+	drivertest.Attach(t, d, on, nil)
+	noisy := &bus.Bus{I2C: &flipped{Bus: on.I2C}}
+	drivertest.WantFault(t, drivertest.OpenError(t, d, noisy, nil), fault.Garbled, "noise")
+	drivertest.Read(t, drivertest.Open(t, d, noisy, nil))
 }
 
 func TestTheWrongDriverIsNamed(t *testing.T) {

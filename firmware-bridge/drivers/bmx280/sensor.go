@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -43,8 +44,20 @@ type i2cLink struct {
 	address uint16
 }
 
+// connect reads the calibration twice: it has no checksum, and noise in it would make all values wrong until the next start.
 func (l *i2cLink) connect(o *bmxx80.Opts) (*bmxx80.Dev, error) {
-	return bmxx80.NewI2C(&l.Witness, l.address, o)
+	first, err := bmxx80.NewI2C(&l.Witness, l.address, o)
+	if err != nil {
+		return nil, err
+	}
+	second, err := bmxx80.NewI2C(&l.Witness, l.address, o)
+	if err != nil {
+		return nil, err
+	}
+	if !reflect.DeepEqual(first, second) {
+		return nil, chip.Noise(errors.New("the calibration is not the same when it is read again"))
+	}
+	return second, nil
 }
 
 func (l *i2cLink) read(register byte, into []byte) error {
