@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina219"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/nmea"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/scd4x"
@@ -36,6 +37,7 @@ func All() []driver.Driver {
 		ina219.Driver(),
 		ina226.Driver(),
 		mcp9808.Driver(),
+		nmea.Driver(),
 		pms5003.Driver(),
 		pulse.Driver(),
 		scd4x.Driver(),
