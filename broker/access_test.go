@@ -220,15 +220,21 @@ func TestTLSOnEveryAddress(t *testing.T) {
 	port := r.Addr()[strings.LastIndex(r.Addr(), ":"):]
 	o := options("127.0.0.1"+port, "c", "cam-01", "pw-cam-01")
 	o.Servers[0].Scheme = "ssl"
-	roots := x509.NewCertPool()
-	pemCert, err := os.ReadFile(cfg.TLS.CertFile)
-	if err != nil || !roots.AppendCertsFromPEM(pemCert) {
-		t.Fatal("read the certificate", err)
-	}
-	publish(t, connect(t, o.SetTLSConfig(&tls.Config{RootCAs: roots, ServerName: "lamppost.test"})), "city/cam-01/readings", "m", 10)
+	publish(t, connect(t, o.SetTLSConfig(trusting(t, cfg.TLS))), "city/cam-01/readings", "m", 10)
 	eventually(t, "the messages are stored", func() bool { return r.Stats().Stored == 10 })
 	plain := options("127.0.0.1"+port, "c", "cam-01", "pw-cam-01").SetConnectTimeout(time.Second)
 	refusedWith(t, plain)
+}
+
+// trusting is how a client trusts what keyPair wrote.
+func trusting(t *testing.T, files broker.TLS) *tls.Config {
+	t.Helper()
+	roots := x509.NewCertPool()
+	cert, err := os.ReadFile(files.CertFile)
+	if err != nil || !roots.AppendCertsFromPEM(cert) {
+		t.Fatal("read the certificate", err)
+	}
+	return &tls.Config{RootCAs: roots, ServerName: "lamppost.test"}
 }
 
 // keyPair writes a certificate that nobody signed, for a name that is not the address.

@@ -73,6 +73,7 @@ type gatekeeper struct {
 	reserved map[string]bool
 	session  account
 	internal account
+	peers    *peers
 	metrics  *metrics
 	noise    *noise
 	verified verifiedCache
@@ -92,6 +93,7 @@ func newGatekeeper(cfg Config, creds Credentials, m *metrics, n *noise) *gatekee
 		reserved: map[string]bool{},
 		session:  newAccount(sessionUser),
 		internal: newAccount(internalUser),
+		peers:    newPeers(),
 		metrics:  m,
 		noise:    n,
 		slots:    make(chan struct{}, verifyAtOnce),
@@ -187,6 +189,9 @@ func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
 	if g.internal.matches(opts.Username, opts.Password) {
 		return true
 	}
+	if g.peer(c) == nil {
+		return g.refuse(c, refusedClosed, "it did not come through the MQTT port")
+	}
 	if !g.await(g.session.matches(opts.Username, opts.Password)) {
 		return g.refuse(c, refusedClosed, "the broker is starting or stopping, or the disk is nearly full")
 	}
@@ -208,7 +213,7 @@ func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string)
 		return nil, "the client id is kept for ingest"
 	}
 	if !g.required() {
-		if !fromLoopback(c.RemoteAddress()) {
+		if !fromLoopback(g.peer(c)) {
 			return nil, "without credentials only this machine is let in"
 		}
 		return g.anybodyMay(), ""
@@ -237,8 +242,13 @@ func (g *gatekeeper) sendAgain() {
 
 func (g *gatekeeper) refuse(c server.ClientAuthentication, reason, why string) bool {
 	g.metrics.refused.WithLabelValues(reason).Inc()
-	g.noise.warn("mqtt connection refused", "reason", why, "user", clip(c.GetOpts().Username), "client_id", clip(clientID(c)), "address", fmt.Sprint(c.RemoteAddress()))
+	g.noise.warn("mqtt connection refused", "reason", why, "user", clip(c.GetOpts().Username), "client_id", clip(clientID(c)), "address", fmt.Sprint(g.peer(c)))
 	return false
+}
+
+// peer is the address of who is behind the connection; nil for one that did not come through the front.
+func (g *gatekeeper) peer(c server.ClientAuthentication) net.Addr {
+	return g.peers.find(fmt.Sprint(c.RemoteAddress()))
 }
 
 // verify asks the credentials, a few at a time, unless it asked the same within the last minute.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -31,6 +30,7 @@ type Broker struct {
 	ready     chan struct{}
 	readyOnce sync.Once
 	addr      atomic.Pointer[string]
+	inner     atomic.Pointer[string] // nats-server's address behind the MQTT port, while it runs
 	trouble   atomic.Pointer[string] // nil while healthy
 	fullAt    atomic.Int64           // Unix nanoseconds of the last message that found no room; 0 = there is room
 	unwritten atomic.Bool            // nats-server could not write and does not try again until it is started anew
@@ -147,7 +147,12 @@ func (b *Broker) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	srv, opts, log, err := b.newServer(ctx)
+	port, err := b.openPort(ctx)
+	if err != nil {
+		return err
+	}
+	defer port.Close()
+	srv, opts, log, err := b.newServer()
 	if err != nil {
 		return err
 	}
@@ -169,21 +174,25 @@ func (b *Broker) serve(ctx context.Context) error {
 		return err
 	}
 	defer st.close()
-	addr := net.JoinHostPort(opts.MQTT.Host, strconv.Itoa(opts.MQTT.Port)) // with the port that was taken
-	if err := b.prepare(ctx, st, before, addr, log); err != nil {
+	inner := net.JoinHostPort(opts.MQTT.Host, strconv.Itoa(opts.MQTT.Port)) // with the port that was taken
+	b.inner.Store(&inner)
+	defer b.inner.Store(nil)
+	if err := b.prepare(ctx, st, before, log); err != nil {
 		return err
 	}
 	room := b.checkRoom(srv)
 	b.gate.open(st)
 	b.judge(room, 0, nil)
+	addr := port.Addr().String()
 	b.addr.Store(&addr)
+	defer b.serveFront(port, inner)()
 	b.readyOnce.Do(func() { close(b.ready) })
 	b.log.Info("broker ready", "address", addr, "dir", b.cfg.Dir, "tls", b.cert != nil, "credentials", b.gate.required())
 	return b.watch(ctx, srv, st)
 }
 
 // prepare sets the bounds of the store, checks that nothing of it is missing, and makes the durable sessions.
-func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string, addr string, log *natsLog) error {
+func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string, log *natsLog) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	damaged := func(err error) error {
@@ -206,37 +215,47 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 		if s.servedBy(tidy.sessions[s.ClientID]) {
 			continue // connecting in its name would have the stored messages sent to nobody
 		}
-		if err := b.makeSession(ctx, addr, s); err != nil {
+		if err := b.makeSession(ctx, s); err != nil {
 			return fmt.Errorf("make session %s: %w%s", s.ClientID, err, log.lastTrouble())
 		}
 	}
 	return b.poll(ctx, nil, st)
 }
 
-// newServer configures nats-server as an MQTT broker and nothing else.
-func (b *Broker) newServer(ctx context.Context) (*server.Server, *server.Options, *natsLog, error) {
+// openPort takes the MQTT port, and sees that the certificate can be used.
+func (b *Broker) openPort(ctx context.Context) (net.Listener, error) {
+	if b.cert != nil {
+		if _, err := b.cert.current(); err != nil {
+			return nil, err
+		}
+	}
 	listen := b.cfg.Listen
 	if a := b.Addr(); a != "" {
 		listen = a // started before: keep the port that was taken
 	}
-	if err := canListen(ctx, listen); err != nil {
-		return nil, nil, nil, err
+	return openPort(ctx, listen)
+}
+
+// serveFront lets clients in, and returns what ends that.
+func (b *Broker) serveFront(port net.Listener, inner string) (stop func()) {
+	f := &front{
+		cfg: b.cfg, listener: port, inner: inner, cert: b.cert, peers: b.gate.peers, metrics: b.metrics, noise: b.noise,
+		open: map[net.Conn]struct{}{},
 	}
-	host, port, err := splitListen(listen)
-	if err != nil {
-		return nil, nil, nil, err
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		f.run()
+	}()
+	return func() {
+		f.stop()
+		<-accepting
 	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	opts := b.options(host, port)
-	if b.cert != nil {
-		if _, err := b.cert.current(); err != nil {
-			return nil, nil, nil, err
-		}
-		opts.MQTT.TLSConfig = b.cert.server()
-		opts.MQTT.TLSTimeout = 10
-	}
+}
+
+// newServer configures nats-server as an MQTT broker and nothing else.
+func (b *Broker) newServer() (*server.Server, *server.Options, *natsLog, error) {
+	opts := b.options()
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
@@ -247,14 +266,14 @@ func (b *Broker) newServer(ctx context.Context) (*server.Server, *server.Options
 		return nil, nil, nil, fmt.Errorf("configure the broker: %w", err)
 	}
 	log := &natsLog{
-		log: b.log, noise: b.noise, metrics: b.metrics, full: b.noRoom, broken: func() { b.unwritten.Store(true) }, fatal: make(chan error, 1),
+		log: b.log, noise: b.noise, metrics: b.metrics, peers: b.gate.peers, full: b.noRoom, broken: func() { b.unwritten.Store(true) }, fatal: make(chan error, 1),
 		kick: func(id uint64) { _ = srv.DisconnectClientByID(id) }, // an error means that it is gone already
 	}
 	srv.SetLoggerV2(log, false, false, false)
 	return srv, opts, log, nil
 }
 
-func (b *Broker) options(host string, port int) *server.Options {
+func (b *Broker) options() *server.Options {
 	always, every, _ := b.cfg.sync() // validated by New
 	return &server.Options{
 		ServerName: "lamppost",
@@ -284,25 +303,13 @@ func (b *Broker) options(host string, port int) *server.Options {
 
 		CustomClientAuthentication: b.gate,
 		MQTT: server.MQTTOpts{
-			Host:          host,
-			Port:          port,
+			Host:          "127.0.0.1",
+			Port:          server.RANDOM_PORT,
 			AckWait:       b.cfg.AckWait,
 			MaxAckPending: uint16(b.cfg.MaxAckPending),
 			JSAPITimeout:  10 * time.Second,
 		},
 	}
-}
-
-// canListen tries the address, because nats-server is slow to say that it is taken.
-func canListen(ctx context.Context, addr string) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("open the MQTT port: %w; stop the other program, or listen on another port", err)
-	}
-	if err != nil {
-		return fmt.Errorf("open the MQTT port: %w", err)
-	}
-	return l.Close()
 }
 
 // waitStarted waits until nats-server serves or has given up.

@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 	fault := func(key, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(key+": "+format, args...))
 	}
-	if _, _, err := splitListen(c.Listen); err != nil {
+	if _, err := hostOf(c.Listen); err != nil {
 		fault("listen", "%w", err)
 	}
 	if c.Dir == "" {
@@ -187,21 +187,21 @@ func checkRoot(root string) error {
 	return nil
 }
 
-func splitListen(listen string) (host string, port int, err error) {
+// hostOf checks host:port and returns the host.
+func hostOf(listen string) (string, error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", 0, fmt.Errorf("is %q; write host:port, such as 127.0.0.1:1883", listen)
+		return "", fmt.Errorf("is %q; write host:port, such as 127.0.0.1:1883", listen)
 	}
-	port, err = strconv.Atoi(text)
-	if err != nil || port < 0 || port > 65_535 {
-		return "", 0, fmt.Errorf("is %q; the port must be a number from 0 to 65535", listen)
+	if port, err := strconv.Atoi(text); err != nil || port < 0 || port > 65_535 {
+		return "", fmt.Errorf("is %q; the port must be a number from 0 to 65535", listen)
 	}
-	return host, port, nil
+	return host, nil
 }
 
 // onLoopback says whether only this machine can reach the address.
 func onLoopback(listen string) bool {
-	host, _, err := splitListen(listen)
+	host, err := hostOf(listen)
 	if err != nil {
 		return false
 	}

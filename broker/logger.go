@@ -45,6 +45,7 @@ type natsLog struct {
 	log     *slog.Logger
 	noise   *noise
 	metrics *metrics
+	peers   *peers
 	// kick ends the connection with this number.
 	kick func(id uint64)
 	// full is told of a message that found no room.
@@ -57,9 +58,18 @@ type natsLog struct {
 	trouble atomic.Pointer[string]
 }
 
-// connection finds nats-server's number of an MQTT connection in a line of its log: `127.0.0.1:40712 - mid:7 - "id" - …`.
-// The client's own text comes after it.
-var connection = regexp.MustCompile(`^\S+ - mid:(\d+) - `)
+// connection finds the address and nats-server's number of an MQTT connection in a line of its log:
+// `127.0.0.1:40712 - mid:7 - "id" - …`. The client's own text comes after it.
+var connection = regexp.MustCompile(`^(\S+) - mid:(\d+) - `)
+
+// named puts the client's own address in the place of that of the front's connection for it.
+func (l *natsLog) named(line string) string {
+	seen, rest, _ := strings.Cut(line, " ")
+	if client := l.peers.find(seen); client != nil {
+		return client.String() + " " + rest
+	}
+	return line
+}
 
 // refusal is a text in nats-server's log and the reason for which we count it.
 type refusal struct{ text, reason string }
@@ -127,7 +137,7 @@ func (l *natsLog) client(line string) {
 		return // it waited at the gate
 	}
 	if strings.Contains(line, "Replacing old client") || strings.Contains(line, "Took too long") {
-		l.noise.warn("nats-server complains", "text", clipLine(line))
+		l.noise.warn("nats-server complains", "text", clipLine(l.named(line)))
 		return
 	}
 	reason := refusedProtocol
@@ -138,11 +148,11 @@ func (l *natsLog) client(line string) {
 		}
 	}
 	l.metrics.refused.WithLabelValues(reason).Inc()
-	l.noise.warn("mqtt client refused", "reason", reason, "text", clipLine(line))
+	l.noise.warn("mqtt client refused", "reason", reason, "text", clipLine(l.named(line)))
 	switch reason {
 	case refusedPublish:
 		if m := connection.FindStringSubmatch(line); m != nil {
-			if id, err := strconv.ParseUint(m[1], 10, 64); err == nil {
+			if id, err := strconv.ParseUint(m[2], 10, 64); err == nil {
 				l.kick(id)
 			}
 		}

@@ -48,6 +48,7 @@ type Stats struct {
 
 type metrics struct {
 	refused *prometheus.CounterVec
+	escaped prometheus.Counter
 	stats   atomic.Pointer[Stats]
 }
 
@@ -56,6 +57,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		Name: "lamppost_broker_refused_total",
 		Help: "Connections, messages and subscriptions that the broker refused, by reason.",
 	}, []string{"reason"})}
+	m.escaped = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lamppost_broker_topics_escaped_total",
+		Help: "Messages whose topic has white space and was written with %20 and the like in its place.",
+	})
 	m.stats.Store(&Stats{})
 	for _, r := range refusals() {
 		m.refused.WithLabelValues(r)
@@ -64,7 +69,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(m.stats.Load()) })
 	}
 	all := []prometheus.Collector{
-		m.refused,
+		m.refused, m.escaped,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "lamppost_broker_messages_total",
 			Help: "QoS 1 and 2 messages that publishers handed to the broker since its start.",

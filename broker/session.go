@@ -3,8 +3,8 @@ package broker
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -55,8 +55,8 @@ const (
 
 // makeSession makes a persistent session with its subscriptions, as its client would by connecting, subscribing and
 // leaving. Where the session is there already, with its messages, nothing is lost.
-func (b *Broker) makeSession(ctx context.Context, addr string, s Subscriber) error {
-	conn, err := b.dialSelf(ctx, addr)
+func (b *Broker) makeSession(ctx context.Context, s Subscriber) error {
+	conn, err := b.Dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,23 +142,15 @@ func (b *Broker) URL() string {
 	return "mqtts://" + b.Addr()
 }
 
-// Dial connects a session of this process to the MQTT port, after Ready. With TLS it trusts the broker's own certificate
-// alone, whatever name is in it and whoever signed it.
-func (b *Broker) Dial(ctx context.Context) (net.Conn, error) { return b.dialSelf(ctx, b.Addr()) }
-
-// dialSelf connects to the broker's own port. A broker on every address is reached at 127.0.0.1: to look localhost up
-// would ask the name servers where /etc/hosts does not have it.
-func (b *Broker) dialSelf(ctx context.Context, addr string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(addr)
+// Dial connects a session of this process, after Ready: without TLS and past the front, which has nothing to see to there.
+func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
+	inner := b.inner.Load()
+	if inner == nil {
+		return nil, errors.New("the broker is starting or stopping")
+	}
+	conn, err := b.gate.peers.dialInner(ctx, *inner, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect to the broker of this process: %w", err)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	dialer := &net.Dialer{Timeout: handshakeWait}
-	if b.cert == nil {
-		return dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
-	}
-	return (&tls.Dialer{NetDialer: dialer, Config: b.cert.own()}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	return conn, nil
 }
