@@ -94,8 +94,8 @@ func (p *traffic) next(base time.Time) traffickedMessage {
 		sensor, topic = "loop-2", "city/bridge-1/readings"
 	}
 	ms := telemetry.MilliOf(at)
-	p.want[store.Value{Quantity: "speed", Channel: "", Time: ms, Value: float64(n % 100)}] = sensor
-	p.want[store.Value{Quantity: "intensity", Channel: "2", Time: ms, Value: float64(n % 50)}] = sensor
+	p.want[store.Value{Quantity: "speed", Channel: "", Site: "corner", District: "harbour", Time: ms, Value: float64(n % 100)}] = sensor
+	p.want[store.Value{Quantity: "intensity", Channel: "2", Site: "corner", District: "harbour", Time: ms, Value: float64(n % 50)}] = sensor
 	payload := fmt.Sprintf(`[{"bn":"%s/","bt":%d.%03d,"n":"speed","v":%d},{"n":"intensity/2","v":%d}]`, sensor, ms/1000, ms%1000, n%100, n%50)
 	return traffickedMessage{topic, payload, 2}
 }

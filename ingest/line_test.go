@@ -272,6 +272,9 @@ func TestReadingsReachTheStoreUnderTheirNames(t *testing.T) {
 		{Quantity: "speed", Channel: "lane1", Time: ms - 250, Value: 36},
 		{Quantity: "temperature", Time: ms - 250, Value: -3.25},
 	}
+	for i := range want {
+		want[i].Site, want[i].District = "corner", "harbour"
+	}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Error(diff)
 	}

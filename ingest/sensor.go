@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
@@ -70,22 +71,14 @@ type head struct {
 	text    []byte
 }
 
-// head returns the beginning of the lines of a domain and channel. All of it is safe without escaping: ids are slugs,
-// and a channel has been checked.
+// head returns the beginning of the lines of a domain and channel.
 func (s *sensor) head(domain telemetry.Domain, channel string) []byte {
 	for i := range s.heads {
 		if s.heads[i].domain == domain && s.heads[i].channel == channel {
 			return s.heads[i].text
 		}
 	}
-	text := []byte(domain.String())
-	for _, tag := range []struct{ key, value string }{
-		{",channel=", channel}, {",district=", s.registered.District}, {",sensor=", string(s.id)}, {",site=", s.registered.Site},
-	} {
-		if tag.value != "" {
-			text = append(append(text, tag.key...), tag.value...)
-		}
-	}
+	text := frame.AppendHead(nil, frame.Head{Domain: domain, Channel: channel, District: s.registered.District, Sensor: s.id, Site: s.registered.Site})
 	text = append(text, ' ')
 	s.heads = append(s.heads, head{domain: domain, channel: channel, text: text})
 	return text

@@ -42,6 +42,8 @@ type Value struct {
 	// Quantity is the field's name; the catalogue may not know it.
 	Quantity string
 	Channel  string
-	Time     telemetry.UnixMilli
-	Value    float64
+	// Site and District are the tags that it stands under; "" for none.
+	Site, District string
+	Time           telemetry.UnixMilli
+	Value          float64
 }

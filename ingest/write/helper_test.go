@@ -44,11 +44,17 @@ type fake struct {
 	lookup func(n int) error
 	posts  []post
 	asked  int
-	values map[string]float64 // "sensor quantity channel time"
+	values map[stands]float64
 	active int
 	most   int
 	// forgets is true where what is posted need not be kept.
 	forgets bool
+}
+
+// stands is where the fake has a value.
+type stands struct {
+	sensor, quantity, channel, site, district string
+	at                                        int64
 }
 
 // answering changes the answer while the writer may be asking.
@@ -77,7 +83,10 @@ func (f *fake) Write(ctx context.Context, body []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active--
-	if err == nil && ctx.Err() == nil {
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
 		for _, line := range lines {
 			f.keep(line)
 		}
@@ -87,7 +96,7 @@ func (f *fake) Write(ctx context.Context, body []byte) error {
 
 func (f *fake) keep(line string) {
 	if f.values == nil {
-		f.values = make(map[string]float64)
+		f.values = make(map[stands]float64)
 	}
 	d := lineprotocol.NewDecoderWithBytes([]byte(line + "\n"))
 	d.Next()
@@ -104,7 +113,7 @@ func (f *fake) keep(line string) {
 		panic(fmt.Sprintf("line %q: %v", line, err))
 	}
 	for name, value := range fields {
-		f.values[fmt.Sprint(tags["sensor"], name, tags["channel"], at.UnixMilli())] = value
+		f.values[stands{tags["sensor"], name, tags["channel"], tags["site"], tags["district"], at.UnixMilli()}] = value
 	}
 }
 
@@ -113,9 +122,9 @@ func (f *fake) Points(_ context.Context, _ telemetry.Domain, sensor telemetry.Se
 	f.asked++
 	lookup, n := f.lookup, f.asked-1
 	var found []store.Value
-	for ms := from.UnixMilli(); ms < to.UnixMilli(); ms += 1000 { // tests use whole seconds
-		if v, ok := f.values[fmt.Sprint(string(sensor), "speed", "", ms)]; ok {
-			found = append(found, store.Value{Quantity: "speed", Time: telemetry.UnixMilli(ms), Value: v})
+	for k, v := range f.values {
+		if k.sensor == string(sensor) && k.at >= from.UnixMilli() && k.at < to.UnixMilli() {
+			found = append(found, store.Value{Quantity: k.quantity, Channel: k.channel, Site: k.site, District: k.district, Time: telemetry.UnixMilli(k.at), Value: v})
 		}
 	}
 	f.mu.Unlock()

@@ -58,11 +58,11 @@ func (w *Writer) postLines(ctx context.Context, j *job, body []byte, first, line
 // goes to quarantine. What was stored of the first attempt overwrites itself.
 func (w *Writer) divide(ctx context.Context, j *job, body []byte, first, lines int, answer *store.Error) bool {
 	if lines == 1 {
-		index := first
+		of := keptLine{line: first}
 		if j.kept != nil {
-			index = j.kept[first]
+			of = j.kept[first]
 		}
-		j.bad = append(j.bad, badLine{index: index, text: bytes.Clone(body), why: answer.Error()})
+		j.bad = append(j.bad, badLine{index: of.line, overwrites: of.overwrites, text: bytes.Clone(body), why: answer.Error()})
 		return true
 	}
 	half, at := lines/2, 0

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lamppost-city/lamppost/ingest/frame"
@@ -18,10 +19,9 @@ import (
 func (w *Writer) judge(ctx context.Context, j *job) bool {
 	p := &j.parts[0]
 	for pause := w.cfg.MinBackoff; ; pause = min(2*pause, w.cfg.MaxBackoff) {
-		verdicts, err := w.verdict(ctx, p)
+		err := w.verdict(ctx, p)
 		if err == nil {
 			w.recovered() // there may be nothing left to write that would tell
-			p.verdicts = verdicts
 			return true
 		}
 		if ctx.Err() != nil {
@@ -43,22 +43,38 @@ const (
 	changed
 )
 
-// verdict returns for each suspect what the store has of it.
-func (w *Writer) verdict(ctx context.Context, p *part) ([]byte, error) {
+// place is where the store has a value: under which tags.
+type place struct {
+	// known is false for what the store did not have before the frame.
+	known          bool
+	site, district string
+}
+
+// verdict finds out for each suspect what the store has of it, and where.
+func (w *Writer) verdict(ctx context.Context, p *part) error {
 	verdicts, decided, err := w.deps.Ledger.Verdict(ctx, p.end)
-	if err != nil || decided {
-		return verdicts, err
+	if err != nil {
+		return err
+	}
+	if decided && !slices.Contains(verdicts, changed) {
+		p.verdicts, p.places = verdicts, nil
+		return nil
 	}
 	began := time.Now()
-	verdicts = make([]byte, len(p.frame.Suspects))
+	p.verdicts, p.places = make([]byte, len(p.frame.Suspects)), make([]place, len(p.frame.Suspects))
 	for _, group := range groups(p.frame.Suspects) {
-		if err := w.mark(ctx, p.frame.Suspects, group, verdicts); err != nil {
-			return nil, err
+		if err := w.mark(ctx, p, group); err != nil {
+			return err
 		}
 	}
-	w.metrics.suspects.Add(float64(len(verdicts)))
+	w.metrics.suspects.Add(float64(len(p.verdicts)))
 	w.metrics.lookup.Observe(time.Since(began).Seconds())
-	return verdicts, w.deps.Ledger.Decide(ctx, p.end, verdicts)
+	if decided {
+		// The process before may have written the frame. Where it did, and where it would, is the same.
+		p.verdicts = verdicts
+		return nil
+	}
+	return w.deps.Ledger.Decide(ctx, p.end, p.verdicts)
 }
 
 // maxQuiet is the longest stretch without a suspect inside one question to the store.
@@ -98,11 +114,16 @@ type point struct {
 }
 
 // mark asks the store about one group. Of two suspects that are the same, the later one is not new in any case.
-func (w *Writer) mark(ctx context.Context, suspects []frame.Suspect, group []int, verdicts []byte) error {
+func (w *Writer) mark(ctx context.Context, p *part, group []int) error {
+	type stored struct {
+		value float64
+		place place
+	}
+	suspects := p.frame.Suspects
 	first, last := &suspects[group[0]], &suspects[group[len(group)-1]]
-	has := make(map[point]float64)
+	has := make(map[point]stored)
 	err := w.deps.Store.Points(ctx, first.Domain, first.Sensor, first.Measured.Time(), (last.Measured + 1).Time(), func(v store.Value) error {
-		has[point{v.Quantity, v.Channel, v.Time}] = v.Value
+		has[point{v.Quantity, v.Channel, v.Time}] = stored{v.Value, place{known: true, site: v.Site, district: v.District}}
 		return nil
 	})
 	if err != nil {
@@ -111,61 +132,102 @@ func (w *Writer) mark(ctx context.Context, suspects []frame.Suspect, group []int
 	slices.Sort(group) // in the order of arrival
 	for _, i := range group {
 		s := &suspects[i]
-		p := point{s.Quantity, s.Channel, s.Measured}
-		if value, ok := has[p]; ok {
-			verdicts[i] = known
-			if value != s.Value {
-				verdicts[i] = changed
+		at := point{s.Quantity, s.Channel, s.Measured}
+		before, ok := has[at]
+		if ok {
+			p.places[i], p.verdicts[i] = before.place, known
+			if before.value != s.Value {
+				p.verdicts[i] = changed
 			}
 		}
-		has[p] = s.Value
+		has[at] = stored{s.Value, before.place}
 	}
 	return nil
 }
 
-// leaveOutKnown takes out of the body what the store has already: written once more it would overwrite itself, but
-// become a second point where the sensor's site has changed since.
-func (j *job) leaveOutKnown() {
+// keptLine is a line of a job's body of which some lines were left out or parted.
+type keptLine struct {
+	// line is its index in the job's frames.
+	line int
+	// overwrites tells that none of its values is new.
+	overwrites bool
+}
+
+// sortOut takes out of the body what the store has already, and puts what overwrites a value under the tags where that
+// stands: the sensor's site may have changed since, and under the new one it would become a second value.
+func (j *job) sortOut() {
 	p := &j.parts[0]
-	has := make(map[int][]string) // quantities of a line that the store has as they are
+	told := make(map[int][]int) // suspects that the store has, by their line
 	for i, verdict := range p.verdicts {
-		if s := &p.frame.Suspects[i]; verdict == known {
-			has[s.Line] = append(has[s.Line], s.Quantity)
+		if verdict != unknown {
+			told[p.frame.Suspects[i].Line] = append(told[p.frame.Suspects[i].Line], i)
 		}
 	}
-	j.kept = make([]int, 0, j.lines)
-	kept, rest := j.body[:0], j.body
+	j.kept = make([]keptLine, 0, j.lines)
+	body, rest := j.spare[:0], j.body
 	for line := range j.lines {
 		length := bytes.IndexByte(rest, '\n') + 1
 		text := rest[:length]
 		rest = rest[length:]
-		if names := has[line]; len(names) > 0 {
-			text = without(text, names)
+		if suspects := told[line]; len(suspects) > 0 {
+			body = j.part(body, line, text, suspects)
+			continue
 		}
-		if len(text) > 0 {
-			kept = append(kept, text...) // never longer than what has been read
-			j.kept = append(j.kept, line)
-		}
+		body = append(body, text...)
+		j.kept = append(j.kept, keptLine{line: line})
 	}
-	j.body = kept
+	j.body, j.spare = body, j.body
 }
 
-// without takes fields out of a line; nothing is left if it has no others.
-func without(line []byte, names []string) []byte {
-	head, rest, _ := bytes.Cut(line, []byte(" "))
-	at := bytes.LastIndexByte(rest, ' ')
-	var left [][]byte
-	for field := range bytes.SplitSeq(rest[:at], []byte(",")) {
+// part appends to body what is to be written of a line: the fields that stay in it, and lines of their own for those
+// that stand elsewhere.
+func (j *job) part(body []byte, line int, text []byte, suspects []int) []byte {
+	p := &j.parts[0]
+	head, rest, _ := bytes.Cut(text, []byte(" "))
+	end := bytes.LastIndexByte(rest, ' ')
+	var stay, elsewhere []byte
+	moved := 0
+	for field := range bytes.SplitSeq(rest[:end], []byte(",")) {
 		name, _, _ := bytes.Cut(field, []byte("="))
-		if !slices.Contains(names, string(name)) {
-			left = append(left, field)
+		of := slices.IndexFunc(suspects, func(i int) bool { return p.frame.Suspects[i].Quantity == string(name) })
+		if of >= 0 && p.verdicts[suspects[of]] == known {
+			continue
 		}
+		if of >= 0 {
+			if stands := p.stands(suspects[of]); stands != nil && !bytes.Equal(stands, head) {
+				elsewhere = slices.Concat(elsewhere, stands, []byte(" "), field, rest[end:])
+				moved++
+				continue
+			}
+		}
+		if len(stay) > 0 {
+			stay = append(stay, ',')
+		}
+		stay = append(stay, field...)
 	}
-	if len(left) == 0 {
+	if len(stay) > 0 {
+		body = append(append(append(append(body, head...), ' '), stay...), rest[end:]...)
+		j.kept = append(j.kept, keptLine{line: line})
+	}
+	for range moved {
+		j.kept = append(j.kept, keptLine{line: line, overwrites: true})
+	}
+	return append(body, elsewhere...)
+}
+
+// stands returns the beginning of the line under which the store has a suspect, or nil if only this frame has it.
+func (p *part) stands(suspect int) []byte {
+	s, where := &p.frame.Suspects[suspect], p.places[suspect]
+	if !where.known {
 		return nil
 	}
-	return slices.Concat(head, []byte(" "), bytes.Join(left, []byte(",")), rest[at:])
+	return frame.AppendHead(nil, frame.Head{
+		Domain: s.Domain, Channel: s.Channel, District: escaped.Replace(where.district), Sensor: s.Sensor, Site: escaped.Replace(where.site),
+	})
 }
+
+// escaped writes a tag's value as line protocol asks for it: not all that is in the store need have come from here.
+var escaped = strings.NewReplacer(",", `\,`, "=", `\=`, " ", `\ `)
 
 // corrections sums up what writing a frame showed: suspects that the store had, and lines that it refused.
 func (j *job) corrections(p *part) ([]ledger.Correction, []frame.Refused) {
@@ -191,6 +253,9 @@ func (j *job) corrections(p *part) ([]ledger.Correction, []frame.Refused) {
 		}
 		sensor, measured := parseLine(bad.text)
 		n := int64(p.frame.Accepted[line]) - duplicates[line]
+		if bad.overwrites {
+			n = 0
+		}
 		all = append(all, ledger.Correction{Sensor: sensor, Minute: ledger.MinuteOf(measured), Refused: n})
 		refused = append(refused, frame.Refused{
 			Received: telemetry.MilliOf(time.Now()), Minute: ledger.MinuteOf(measured), Publisher: sensor, Payload: bad.text, SizeBytes: int64(len(bad.text)),

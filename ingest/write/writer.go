@@ -60,9 +60,11 @@ type job struct {
 	n     int // parts in use
 	body  []byte
 	lines int
-	// kept maps lines of body to lines of the frames where some were left out; nil if none were.
-	kept []int
-	done chan struct{}
+	// kept maps lines of body to lines of the frames where some were left out or parted; nil if none were.
+	kept []keptLine
+	// spare is memory for another body.
+	spare []byte
+	done  chan struct{}
 	// complete is set before done is closed, unless the writer was stopped.
 	complete bool
 	// bad are the lines that the store refused, as indexes into the job's lines.
@@ -74,14 +76,17 @@ type part struct {
 	frame frame.Frame
 	end   spool.Position
 	first int // index of the frame's first line in the job
-	// verdicts has a byte for each of the frame's suspects.
+	// verdicts has a byte for each of the frame's suspects; places says where the store has it, and is nil if no value is
+	// to be overwritten.
 	verdicts []byte
+	places   []place
 }
 
 type badLine struct {
-	index int
-	text  []byte
-	why   string
+	index      int
+	overwrites bool
+	text       []byte
+	why        string
 }
 
 // New prepares a writer.
@@ -161,7 +166,7 @@ func (w *Writer) Run(ctx context.Context) {
 			if !w.judge(ctx, j) {
 				return
 			}
-			j.leaveOutKnown()
+			j.sortOut()
 		}
 		w.order <- j
 		posts.Go(func() {
@@ -264,8 +269,8 @@ func (j *job) add(f *frame.Frame, end spool.Position) {
 	p := &j.parts[j.n]
 	j.n++
 	j.body = append(j.body, f.Lines...)
-	p.frame, p.end, p.first, p.verdicts = *f, end, j.lines, nil
-	p.frame.Lines, p.frame.Refused, p.frame.Released, p.frame.Rejections, p.frame.Sequences = nil, nil, nil, nil, nil
+	p.frame, p.end, p.first, p.verdicts, p.places = *f, end, j.lines, nil, nil
+	p.frame.Lines, p.frame.Refused, p.frame.Released, p.frame.Rejections, p.frame.Sequences, p.frame.Silences = nil, nil, nil, nil, nil, nil
 	j.lines += len(f.Accepted)
 }
 

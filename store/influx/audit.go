@@ -87,16 +87,16 @@ func counts(s store.Series, each func(store.Count) error) error {
 }
 
 // Points tells each every value of one sensor in a domain within [from, to), without the raw values beside calibrated
-// ones. Long ranges are asked for in several queries; within one of them the values of a channel come together, in the
-// order of time. The callback's error ends it and is returned.
+// ones. Long ranges are asked for in several queries; within one of them the values of a channel and site come together,
+// in the order of time. The callback's error ends it and is returned.
 func (c *Client) Points(ctx context.Context, domain telemetry.Domain, sensor telemetry.SensorID, from, to time.Time, each func(store.Value) error) error {
 	for start := from; start.Before(to); {
 		end := start.Add(maxWindow)
 		if end.After(to) {
 			end = to
 		}
-		// GROUP BY "channel" keeps alike times of two channels apart, and the other tags out of the columns' way.
-		q := fmt.Sprintf(`SELECT *::field FROM %s WHERE "sensor" = %s AND %s GROUP BY "channel"`,
+		// GROUP BY keeps alike times of two channels or sites apart.
+		q := fmt.Sprintf(`SELECT *::field FROM %s WHERE "sensor" = %s AND %s GROUP BY "channel", "district", "site"`,
 			QuoteIdent(domain.String()), QuoteString(string(sensor)), Between(start, end))
 		err := c.Stream(ctx, q, func(s store.Series) error { return values(s, each) })
 		if err != nil {
@@ -114,7 +114,8 @@ func values(s store.Series, each func(store.Value) error) error {
 			if math.IsNaN(value) || strings.HasSuffix(name, store.RawSuffix) {
 				continue
 			}
-			if err := each(store.Value{Quantity: name, Channel: s.Tags["channel"], Time: at, Value: value}); err != nil {
+			v := store.Value{Quantity: name, Channel: s.Tags["channel"], Site: s.Tags["site"], District: s.Tags["district"], Time: at, Value: value}
+			if err := each(v); err != nil {
 				return err
 			}
 		}

@@ -80,6 +80,7 @@ func holdsPoints(t *testing.T, s suite) {
 	s.write(t,
 		line(id, "1", "speed=1,intensity=2", base),
 		line(id, "2", "speed=3,speed_raw=4", base),
+		line(id+",site=corner,district=harbour", "2", "speed=7", base.Add(time.Second)),
 		line(id, "", "speed=5", base.Add(20*24*time.Hour)),
 		line(id, "", "speed=6", base.Add(21*24*time.Hour)),
 	)
@@ -96,6 +97,7 @@ func holdsPoints(t *testing.T, s suite) {
 		{Quantity: "intensity", Channel: "1", Time: at, Value: 2},
 		{Quantity: "speed", Channel: "1", Time: at, Value: 1},
 		{Quantity: "speed", Channel: "2", Time: at, Value: 3},
+		{Quantity: "speed", Channel: "2", Site: "corner", District: "harbour", Time: at + 1000, Value: 7},
 		{Quantity: "speed", Time: telemetry.MilliOf(base.Add(20 * 24 * time.Hour)), Value: 5},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
