@@ -1,5 +1,6 @@
-// Package chip is what the drivers of chips on I2C have in common: where a kind of chip may be and how it is told from others,
-// advice when it is not there, waits that end with a context, and the checked words of Sensirion.
+// Package chip is what the drivers of chips on I2C have in common. They say where their kind of chip may be and how it is told
+// from others, and get advice for whoever looks for it, probes for their descriptor, waits that end with a context, and the
+// checked words of Sensirion.
 //
 //	Open ──► Model.Advise(identity check) ──► fault: "nothing answers at 0x76; a BME280 answers at 0x77: set address: 0x77"
 //	Probe ─► Model.Probe ──► every address of the model whose chip is one
