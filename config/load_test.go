@@ -143,6 +143,19 @@ func TestUnknownVariableIsReported(t *testing.T) {
 	}
 }
 
+func TestPasswordWithinAURLIsNotPrinted(t *testing.T) {
+	cfg := defaults()
+	cfg.Routes = []route{{"meters/#", "json"}}
+	cfg.HTTP.Listen = "mqtts://bridge-1:hunter2@broker.example:8883"
+	var printed bytes.Buffer
+	if err := config.Print(&printed, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(printed.String(), "hunter2") || !strings.Contains(printed.String(), "mqtts://bridge-1:xxxxx@broker.example:8883") {
+		t.Errorf("printed:\n%s", printed.String())
+	}
+}
+
 func TestPrintedConfigurationLoadsAgainAndHidesSecrets(t *testing.T) {
 	cfg := defaults()
 	cfg.HTTP.Token = "hunter2hunter2"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 )
 
 // Print writes the configuration as a YAML file that Load reads, with the source of every value that is not a default
-// in a comment. Secrets are [redacted].
+// in a comment. Secrets are [redacted], and so are passwords within URLs.
 func Print[T any](w io.Writer, cfg T, sources Sources) error {
 	value := reflect.ValueOf(cfg)
 	root := &yaml.Node{Kind: yaml.MappingNode}
@@ -67,6 +68,10 @@ func leafOf(field reflect.Value, k key) (*yaml.Node, error) {
 		return scalar(v.Format(time.RFC3339)), nil
 	case secret.String:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String(), Style: yaml.DoubleQuotedStyle}, nil
+	case string:
+		if u, err := url.Parse(v); err == nil && u.User != nil {
+			return scalar(u.Redacted()), nil // an address may hold a password
+		}
 	}
 	if field.Kind() == reflect.Int64 && strings.HasSuffix(k.path, "_bytes") {
 		return scalar(formatBytes(field.Int())), nil

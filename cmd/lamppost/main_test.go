@@ -39,7 +39,7 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if lamppost.built, err = endtoend.Build(dir); err != nil {
+	if lamppost.built, err = endtoend.Build(dir, "lamppost"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -20,14 +20,14 @@ type Program struct {
 	Env []string
 }
 
-// Build builds the program of the package in the current folder into dir, as `make build` does.
-func Build(dir string) (Program, error) {
-	path := filepath.Join(dir, "lamppost")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-o", path, ".")
+// Build builds a program of cmd into dir, as `make build` does.
+func Build(dir, name string) (Program, error) {
+	path := filepath.Join(dir, name)
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-o", path, "github.com/lamppost-city/lamppost/cmd/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	if err != nil {
-		return Program{}, fmt.Errorf("build the program: %w\n%s", err, out)
+		return Program{}, fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 	return Program{Path: path}, nil
 }
@@ -86,7 +86,7 @@ type Result struct {
 // Start starts the program. What it says is shown if the test fails.
 func (p Program) Start(t testing.TB, args ...string) *Process {
 	t.Helper()
-	run := &Process{t: t, what: "lamppost " + strings.Join(args, " "), cmd: exec.CommandContext(context.Background(), p.Path, args...), ended: make(chan struct{})}
+	run := &Process{t: t, what: filepath.Base(p.Path) + " " + strings.Join(args, " "), cmd: exec.CommandContext(context.Background(), p.Path, args...), ended: make(chan struct{})}
 	run.cmd.Env, run.cmd.Stdout, run.cmd.Stderr = p.environ(), &run.out, &run.errs
 	if err := run.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", run.what, err)
@@ -165,6 +165,9 @@ func (p *Process) Ended() bool {
 		return false
 	}
 }
+
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Kill ends the process with SIGKILL, and returns when it is gone.
 func (p *Process) Kill() {
