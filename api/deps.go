@@ -94,6 +94,8 @@ type SensorWriter interface {
 type SiteWriter interface {
 	PutSite(ctx context.Context, by registry.Actor, s registry.Site) (registry.Outcome, error)
 	PutDistrict(ctx context.Context, by registry.Actor, d registry.District) (registry.Outcome, error)
+	DeleteSite(ctx context.Context, by registry.Actor, id string) error
+	DeleteDistrict(ctx context.Context, by registry.Actor, id string) error
 }
 
 // Plans keeps the street plan.

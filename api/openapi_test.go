@@ -16,8 +16,8 @@ import (
 // contract is every route that others call; a change here breaks them.
 var contract = []string{
 	"GET /api/v1/city", "GET /api/v1/sensors", "GET /api/v1/sensors/{id}", "PUT /api/v1/sensors/{id}", "DELETE /api/v1/sensors/{id}",
-	"GET /api/v1/sensors/export", "POST /api/v1/sensors/import", "GET /api/v1/sites", "PUT /api/v1/sites/{id}",
-	"GET /api/v1/districts", "PUT /api/v1/districts/{id}", "GET /api/v1/quantities", "GET /api/v1/plan", "PUT /api/v1/plan",
+	"GET /api/v1/sensors/export", "POST /api/v1/sensors/import", "GET /api/v1/sites", "PUT /api/v1/sites/{id}", "DELETE /api/v1/sites/{id}",
+	"GET /api/v1/districts", "PUT /api/v1/districts/{id}", "DELETE /api/v1/districts/{id}", "GET /api/v1/quantities", "GET /api/v1/plan", "PUT /api/v1/plan",
 	"GET /api/v1/latest", "GET /api/v1/figures", "GET /api/v1/history", "GET /api/v1/live", "GET /api/v1/ledger",
 	"GET /api/v1/ledger/sensors/{id}", "GET /api/v1/quarantine", "POST /api/v1/quarantine/replay", "GET /api/v1/audit",
 	"GET /api/v1/pipeline", "POST /api/v1/session", "DELETE /api/v1/session", "GET /api/openapi.json", "GET /api/docs",

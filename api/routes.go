@@ -86,8 +86,10 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 
 	huma.Register(a, read("list-sites", "/api/v1/sites", "Sites", "List sites"), s.getSites)
 	huma.Register(a, created[Site](a, change(http.MethodPut)("put-site", "/api/v1/sites/{id}", "Sites", "Register or change a site")), s.putSite)
+	huma.Register(a, change(http.MethodDelete)("delete-site", "/api/v1/sites/{id}", "Sites", "Forget a site at which no sensor stands"), s.deleteSite)
 	huma.Register(a, read("list-districts", "/api/v1/districts", "Sites", "List districts"), s.getDistricts)
 	huma.Register(a, created[District](a, change(http.MethodPut)("put-district", "/api/v1/districts/{id}", "Sites", "Register or change a district")), s.putDistrict)
+	huma.Register(a, change(http.MethodDelete)("delete-district", "/api/v1/districts/{id}", "Sites", "Forget a district in which no site lies"), s.deleteDistrict)
 	huma.Register(a, file(read("get-plan", "/api/v1/plan", "Sites", "Street plan"), geoJSON, schemaOf[StreetPlan](a)), s.getPlan)
 	huma.Register(a, sized(change(http.MethodPut)("put-plan", "/api/v1/plan", "Sites", "Replace the street plan"), s.cfg.MaxPlanBytes), s.putPlan)
 

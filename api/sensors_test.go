@@ -80,6 +80,22 @@ func TestSensors(t *testing.T) {
 	s.get("/api/v1/sensors/BIG").problem(http.StatusUnprocessableEntity, "path.id")
 }
 
+func TestDeleteSitesAndDistricts(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	s.ask("DELETE", "/api/v1/sites/market", "").problem(http.StatusUnauthorized)
+	s.change("DELETE", "/api/v1/sites/market", "").problem(http.StatusUnprocessableEntity, "path.id", "2 sensors stand there (air-1, air-2)", "move or delete them first")
+	s.change("DELETE", "/api/v1/districts/old-town", "").problem(http.StatusUnprocessableEntity, "path.id", "sites lie in it (market)")
+	for _, path := range []string{"/api/v1/sensors/air-1", "/api/v1/sensors/air-2", "/api/v1/sites/market", "/api/v1/districts/old-town"} {
+		s.change("DELETE", path, "").want(http.StatusNoContent)
+		s.change("DELETE", path, "").problem(http.StatusNotFound, "not registered")
+	}
+	s.change("DELETE", "/api/v1/sites/Not-A-Slug", "").problem(http.StatusUnprocessableEntity, "path.id")
+	if got := decode[api.DistrictList](s.get("/api/v1/districts")); len(got.Items) != 1 || got.Items[0].ID != "harbour" {
+		t.Errorf("districts are %+v", got.Items)
+	}
+}
+
 func TestPutAndDeleteSensor(t *testing.T) {
 	s := start(t, nil)
 	s.change("PUT", "/api/v1/districts/old-town", `{"title":"Old Town"}`).want(http.StatusCreated)

@@ -113,6 +113,20 @@ func (s *Server) putSite(ctx context.Context, in *putSiteInput) (*siteOutput, er
 	return &siteOutput{Status: statusOf(outcome), Body: s.showSite(snapshot, site, telemetry.MilliOf(time.Now()))}, nil
 }
 
+type siteInput struct {
+	ID string `path:"id" maxLength:"63" doc:"The site's id." example:"market-square"`
+}
+
+func (s *Server) deleteSite(ctx context.Context, in *siteInput) (*struct{}, error) {
+	if _, err := sensorID(in.ID); err != nil {
+		return nil, err
+	}
+	if err := s.deps.Registry.DeleteSite(ctx, actor, in.ID); err != nil {
+		return nil, s.fault(ctx, "forget the site", err)
+	}
+	return nil, nil
+}
+
 // District is a part of the city as the API shows it.
 type District struct {
 	ID      string `json:"id"`
@@ -179,4 +193,18 @@ func (s *Server) putDistrict(ctx context.Context, in *putDistrictInput) (*distri
 		}
 	}
 	return &districtOutput{Status: statusOf(outcome), Body: shown}, nil
+}
+
+type districtInput struct {
+	ID string `path:"id" maxLength:"63" doc:"The district's id." example:"old-town"`
+}
+
+func (s *Server) deleteDistrict(ctx context.Context, in *districtInput) (*struct{}, error) {
+	if _, err := sensorID(in.ID); err != nil {
+		return nil, err
+	}
+	if err := s.deps.Registry.DeleteDistrict(ctx, actor, in.ID); err != nil {
+		return nil, s.fault(ctx, "forget the district", err)
+	}
+	return nil, nil
 }

@@ -83,6 +83,46 @@ func (r *Registry) Audit(ctx context.Context, f AuditFilter) (entries []AuditEnt
 	return entries, total, nil
 }
 
+// pruneVersions is how many versions are taken from the audit in one transaction, so that changes need not wait long.
+const pruneVersions = 1000
+
+// prune takes from the audit what is older than Config.AuditAge. It begins with the first version and stops at one that
+// is not so old, so that load can tell from the first entry that is left whether it has seen all.
+func (r *Registry) prune(ctx context.Context) {
+	if r.cfg.AuditAge == 0 {
+		return
+	}
+	oldest := int64(telemetry.MilliOf(time.Now().Add(-r.cfg.AuditAge)))
+	for removed := int64(0); ; {
+		n, err := r.pruneSome(ctx, oldest)
+		removed += n
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			r.log.WarnContext(ctx, "old entries of the audit not removed, trying again in an hour", "error", err)
+			return
+		case n == 0:
+			if removed > 0 {
+				r.log.InfoContext(ctx, "old entries of the audit removed", "entries", removed, "older_than", r.cfg.AuditAge.String())
+			}
+			return
+		}
+	}
+}
+
+func (r *Registry) pruneSome(ctx context.Context, oldest int64) (removed int64, err error) {
+	const statement = `DELETE FROM audit WHERE version < COALESCE(
+			(SELECT version FROM audit WHERE at >= $1 ORDER BY version LIMIT 1),
+			(SELECT MAX(version) + 1 FROM audit))
+		AND version < (SELECT MIN(version) FROM audit) + $2`
+	done, err := r.file.writer.ExecContext(ctx, statement, oldest, pruneVersions)
+	if err != nil {
+		return 0, err
+	}
+	return done.RowsAffected()
+}
+
 func scanAudit(scan scanner) (a AuditEntry, err error) {
 	var at int64
 	var fields string

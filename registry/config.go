@@ -21,6 +21,8 @@ type Config struct {
 	MaxImportBytes int64 `mapstructure:"max_import_bytes"`
 	// MaxImportErrors is how many faults of a CSV file Import reports before it stops looking for more.
 	MaxImportErrors int `mapstructure:"max_import_errors"`
+	// AuditAge is how long the audit keeps its entries; 0 keeps them for ever.
+	AuditAge time.Duration `mapstructure:"audit_age"`
 	// MaxPlanBytes is the size of the largest street plan. A larger one is refused.
 	MaxPlanBytes int64 `mapstructure:"max_plan_bytes"`
 	// PasswordCost is bcrypt's cost: each step doubles the time that checking a password takes (tens of milliseconds at 10).
@@ -38,6 +40,7 @@ func DefaultConfig() Config {
 		MaxSensors:      1_000_000,
 		MaxImportBytes:  64 << 20,
 		MaxImportErrors: 1000,
+		AuditAge:        5 * 366 * 24 * time.Hour,
 		MaxPlanBytes:    8 << 20,
 		PasswordCost:    bcrypt.DefaultCost,
 		PasswordChecks:  2,
@@ -46,7 +49,12 @@ func DefaultConfig() Config {
 
 // Validate reports every fault of the configuration at once, each as "key: what is wrong and what to do".
 func (c Config) Validate() error {
+	var auditAge error
+	if c.AuditAge != 0 {
+		auditAge = within("audit_age", c.AuditAge, 24*time.Hour, 100*366*24*time.Hour)
+	}
 	return errors.Join(
+		auditAge,
 		within("watch_interval", c.WatchInterval, 10*time.Millisecond, time.Second),
 		within("readers", c.Readers, 1, 64),
 		within("max_sensors", c.MaxSensors, 1, 10_000_000),

@@ -31,7 +31,7 @@ func load(ctx context.Context, tx *sql.Tx, old *Snapshot) (*Snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(subjects) <= patchLimit {
+		if 0 < len(subjects) && len(subjects) <= patchLimit {
 			changed, err := loadSubjects(ctx, tx, subjects)
 			if err != nil {
 				return nil, err
@@ -59,8 +59,16 @@ type subject struct {
 	id   string
 }
 
-// subjectsSince returns what changed after a version, or more than patchLimit of it.
+// subjectsSince returns what changed after a version, or more than patchLimit of it; nothing where the audit does not
+// reach back so far.
 func subjectsSince(ctx context.Context, tx *sql.Tx, version int64) ([]subject, error) {
+	var next sql.NullInt64
+	if err := tx.QueryRowContext(ctx, `SELECT MIN(version) FROM audit WHERE version > $1`, version).Scan(&next); err != nil {
+		return nil, fmt.Errorf("read what changed since version %d: %w", version, err)
+	}
+	if next.Int64 != version+1 {
+		return nil, nil
+	}
 	rows, err := tx.QueryContext(ctx,
 		`SELECT DISTINCT kind, subject FROM audit WHERE version > $1 LIMIT $2`, version, patchLimit+1)
 	if err != nil {

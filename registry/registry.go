@@ -68,16 +68,21 @@ func OpenWith(
 func (r *Registry) Close() error { return r.file.close() }
 
 // Run brings changes made by other processes into the Snapshot, within Config.WatchInterval, until ctx ends. It returns
-// nil then. While the file cannot be read the last Snapshot stays, and Health says why.
+// nil then. While the file cannot be read the last Snapshot stays, and Health says why. It also takes from the audit what
+// is older than Config.AuditAge, now and every hour.
 func (r *Registry) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.cfg.WatchInterval)
+	tick, prune := time.NewTicker(r.cfg.WatchInterval), time.NewTicker(time.Hour)
 	defer tick.Stop()
+	defer prune.Stop()
+	r.prune(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			r.watch(ctx)
+		case <-prune.C:
+			r.prune(ctx)
 		}
 	}
 }

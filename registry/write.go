@@ -224,6 +224,62 @@ func (e *edit) putSite(ctx context.Context, s *Site) (Outcome, error) {
 	return Updated, nil
 }
 
+// DeleteSite forgets a site. Where sensors stand there the error is an *InvalidError that names some of them.
+func (r *Registry) DeleteSite(ctx context.Context, by Actor, id string) error {
+	return r.change(ctx, by, func(e *edit) error {
+		if _, ok := e.before.Site(id); !ok {
+			return notFound(KindSite, id)
+		}
+		var there []string
+		for _, s := range e.before.SensorsAt(id) {
+			there = append(there, string(s.ID))
+		}
+		if len(there) > 0 {
+			return inUse(KindSite, id, "sensors stand there", there)
+		}
+		if err := e.exec(ctx, `DELETE FROM sites WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("delete site %s: %w", id, err)
+		}
+		e.note(ActionDelete, KindSite, id)
+		return nil
+	})
+}
+
+// DeleteDistrict forgets a district. Where sites lie in it the error is an *InvalidError that names some of them.
+func (r *Registry) DeleteDistrict(ctx context.Context, by Actor, id string) error {
+	return r.change(ctx, by, func(e *edit) error {
+		if _, ok := e.before.District(id); !ok {
+			return notFound(KindDistrict, id)
+		}
+		var inside []string
+		for _, s := range e.before.Sites() {
+			if s.District == id {
+				inside = append(inside, s.ID)
+			}
+		}
+		if len(inside) > 0 {
+			return inUse(KindDistrict, id, "sites lie in it", inside)
+		}
+		if err := e.exec(ctx, `DELETE FROM districts WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("delete district %s: %w", id, err)
+		}
+		e.note(ActionDelete, KindDistrict, id)
+		return nil
+	})
+}
+
+// inUse is the refusal to delete what others name.
+func inUse(kind Kind, id, how string, users []string) error {
+	const shown = 5
+	names := strings.Join(users[:min(len(users), shown)], ", ")
+	if len(users) > shown {
+		names += ", ..."
+	}
+	return invalid(kind, id, []FieldError{{
+		Field: "id", Message: fmt.Sprintf("%d %s (%s); move or delete them first", len(users), how, names),
+	}})
+}
+
 // PutDistrict registers a district or changes it. The errors are *InvalidError, or from the file.
 func (r *Registry) PutDistrict(ctx context.Context, by Actor, d District) (done Outcome, err error) {
 	d = d.normal()
