@@ -71,11 +71,10 @@ type History struct {
 
 // Faults lists every InvalidError in an error of History.
 func Faults(err error) []*InvalidError {
-	if one, ok := err.(*InvalidError); ok {
-		return []*InvalidError{one}
-	}
 	var all []*InvalidError
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // it walks the tree itself, because errors.As stops at the first
+	case *InvalidError:
+		all = append(all, wrapped)
 	case interface{ Unwrap() []error }:
 		for _, one := range wrapped.Unwrap() {
 			all = append(all, Faults(one)...)
