@@ -68,7 +68,7 @@ func (f *fleet) checkOne(ctx context.Context, cfg settings.Sensor, on *shared) (
 	}
 	var sensor driver.Sensor
 	err := try.within(ctx, nil, func(ctx context.Context) (err error) {
-		sensor, err = f.open(ctx, cfg, on)
+		sensor, _, err = f.open(ctx, cfg, on)
 		return err
 	})
 	if err != nil {

@@ -41,7 +41,6 @@ type fleet struct {
 // running is a station and its goroutine.
 type running struct {
 	*station
-	bus     bus.Config
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -137,9 +136,12 @@ func (f *fleet) start(cfg settings.Sensor, on *shared) *running {
 		cfg: cfg, clock: f.clock, take: f.take, changed: f.changed, log: f.log, now: make(chan struct{}, 1),
 		report: report{SensorReport: control.SensorReport{ID: cfg.ID, Driver: cfg.Driver, Bus: cfg.Bus, State: control.Starting}},
 	}
-	s.open = func(ctx context.Context) (driver.Sensor, error) { return f.open(ctx, cfg, on) }
-	s.lost = func() { on.close(f.log) }
-	r := &running{station: s, bus: on.cfg, stop: stop, stopped: make(chan struct{})}
+	s.open = func(ctx context.Context) (sensor driver.Sensor, err error) {
+		sensor, s.bus, err = f.open(ctx, cfg, on)
+		return sensor, err
+	}
+	s.lost = func() { on.closeIf(s.bus, f.log) }
+	r := &running{station: s, stop: stop, stopped: make(chan struct{})}
 	go func() {
 		defer close(r.stopped)
 		s.run(ctx)
@@ -148,16 +150,17 @@ func (f *fleet) start(cfg settings.Sensor, on *shared) *running {
 }
 
 // open opens a sensor, and its bus if that is not open yet.
-func (f *fleet) open(ctx context.Context, cfg settings.Sensor, on *shared) (driver.Sensor, error) {
+func (f *fleet) open(ctx context.Context, cfg settings.Sensor, on *shared) (driver.Sensor, *bus.Bus, error) {
 	b, err := on.get(func() (*bus.Bus, error) { return f.openBus(ctx, on.cfg, on.sensors) })
 	if err != nil {
-		return nil, fault.New(fault.Lost, fmt.Errorf("open bus %s: %w", on.cfg.ID, err), "")
+		return nil, nil, fault.New(fault.Lost, fmt.Errorf("open bus %s: %w", on.cfg.ID, err), "")
 	}
 	d, options := cfg.How()
-	return d.Open(ctx, driver.Setup{
+	sensor, err := d.Open(ctx, driver.Setup{
 		Sensor: cfg.ID, Bus: b, Options: options, Every: cfg.Every, Clock: f.clock, State: f.state(cfg.ID),
 		Log: f.log.With("sensor", string(cfg.ID)),
 	})
+	return sensor, b, err
 }
 
 func (s *shared) get(open func() (*bus.Bus, error)) (*bus.Bus, error) {
@@ -173,9 +176,22 @@ func (s *shared) get(open func() (*bus.Bus, error)) (*bus.Bus, error) {
 	return s.open, nil
 }
 
+// closeIf closes the bus if it is still the one that a station has seen fail, and not its successor.
+func (s *shared) closeIf(failed *bus.Bus, log *slog.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == failed {
+		s.shut(log)
+	}
+}
+
 func (s *shared) close(log *slog.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.shut(log)
+}
+
+func (s *shared) shut(log *slog.Logger) {
 	if s.open == nil {
 		return
 	}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,30 @@ func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open 
 			r.Devices = append(r.Devices, control.DeviceReport{Driver: d.Name, Title: d.Title, Where: f.Where, Options: f.Options})
 		}
 	}
+	if b.I2C != nil {
+		r.Answers = strangers(ctx, b, r.Devices)
+	}
 	return r
+}
+
+// strangers are the I2C addresses that answer, and that no driver has recognised.
+func strangers(ctx context.Context, b *bus.Bus, known []control.DeviceReport) []string {
+	answers, err := bus.ScanI2C(ctx, b.I2C)
+	if err != nil && len(answers) == 0 {
+		return nil // the drivers' probes have said what is wrong with the bus
+	}
+	var all []string
+	for _, a := range answers {
+		where := fmt.Sprintf("%#x", a.Address)
+		if slices.ContainsFunc(known, func(d control.DeviceReport) bool { return strings.HasSuffix(d.Where, where) }) {
+			continue
+		}
+		if a.Taken {
+			where += " (used by the operating system)"
+		}
+		all = append(all, where)
+	}
+	return all
 }
 
 func probe(ctx context.Context, d driver.Driver, b *bus.Bus) (found []driver.Found, err error) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
 	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
@@ -30,6 +31,7 @@ type station struct {
 	changed func()
 	log     *slog.Logger
 
+	bus  *bus.Bus // that open has used last; only run's goroutine, and what it waits for, touches it
 	rate rateLimit
 
 	mu     sync.Mutex

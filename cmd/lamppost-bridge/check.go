@@ -155,6 +155,9 @@ func printFound(cmd *cobra.Command, found []control.BusReport) {
 		for _, d := range b.Devices {
 			cmd.PrintErrf("  %s, %s\n", d.Title, d.Where)
 		}
+		for _, address := range b.Answers {
+			cmd.PrintErrf("  something that no driver recognises answers at %s\n", address)
+		}
 		if b.Error != "" {
 			cmd.PrintErrf("  %s\n", b.Error)
 		}

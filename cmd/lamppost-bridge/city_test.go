@@ -263,7 +263,9 @@ func status(t *testing.T, c *cabinet) (control.Status, error) {
 	go func() { ended <- link.Run(ctx) }()
 	defer func() {
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}()
 	var s control.Status
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); pause(20 * time.Millisecond) {
