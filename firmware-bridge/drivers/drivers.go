@@ -9,6 +9,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/bmx280"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/contact"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ds18b20"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/dsmr"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina219"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
@@ -34,6 +35,7 @@ func All() []driver.Driver {
 		bmx280.BMP280SPI(),
 		contact.Driver(),
 		ds18b20.Driver(),
+		dsmr.Driver(),
 		ina219.Driver(),
 		ina226.Driver(),
 		mcp9808.Driver(),
