@@ -49,12 +49,39 @@ func at(site, fields string, n int) string {
 	return fmt.Sprintf("%s %s %d", headAt(site), fields, second(n))
 }
 
+// moving is what a sensor says before and after it has moved, what is written of the latter, and how much of that is no
+// new reading.
+type moving struct {
+	before, after func(*frame.Frame)
+	written       []string
+	duplicates    int64
+}
+
+func moved(t *testing.T, all map[string]moving) {
+	t.Helper()
+	for name, c := range all {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				var before, after frame.Frame
+				c.before(&before)
+				c.after(&after)
+				r.put(&before)
+				r.put(&after)
+				r.run(config())
+				if got := r.settled(); got.Duplicate != c.duplicates {
+					t.Errorf("ledger: %+v", got)
+				}
+				last := r.store.all()[len(r.store.all())-1]
+				if diff := cmp.Diff(c.written, last.lines); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
 func TestChangedValueIsOverwrittenWhereItStands(t *testing.T) {
-	for name, c := range map[string]struct {
-		before, after func(*frame.Frame)
-		written       []string
-		duplicates    int64
-	}{
+	moved(t, map[string]moving{
 		"alone in its line": {
 			func(f *frame.Frame) { standing(f, "corner", 0, field{"speed", 1}) },
 			func(f *frame.Frame) { standing(f, "park", 0, field{"speed", 2}) },
@@ -84,6 +111,11 @@ func TestChangedValueIsOverwrittenWhereItStands(t *testing.T) {
 			[]string{at(strings.Repeat("corner", 50), "speed=2", 0), at("", "speed=3", 1)},
 			1,
 		},
+	})
+}
+
+func TestChangedValuesOfOneFrameAreOverwrittenEachWhereItStands(t *testing.T) {
+	moved(t, map[string]moving{
 		"each where it stands": {
 			func(f *frame.Frame) {
 				standing(f, "corner", 0, field{"speed", 1})
@@ -113,25 +145,7 @@ func TestChangedValueIsOverwrittenWhereItStands(t *testing.T) {
 			[]string{at(`a\ b\,c\=d`, "speed=2", 0)},
 			1,
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, r *rig) {
-				var before, after frame.Frame
-				c.before(&before)
-				c.after(&after)
-				r.put(&before)
-				r.put(&after)
-				r.run(config())
-				if got := r.settled(); got.Duplicate != c.duplicates {
-					t.Errorf("ledger: %+v", got)
-				}
-				last := r.store.all()[len(r.store.all())-1]
-				if diff := cmp.Diff(c.written, last.lines); diff != "" {
-					t.Error(diff)
-				}
-			})
-		})
-	}
+	})
 }
 
 // Also a process that finds the verdict of the one before, which may have written the frame, overwrites in place.
