@@ -104,7 +104,10 @@ func TestPublisherPublishesOnlyAsItself(t *testing.T) {
 	}{
 		{"cam-01", "city/cam-01/readings", true},
 		{"cam-01", "city/cam-01/status", true},
+		{"cam-01", "city/cam-01/answer", true},
 		{"cam-01", "city/cam-01/config", false},
+		{"cam-01", "city/cam-01/command", false},
+		{"cam-01", "city/time", false},
 		{"cam-01", "city/cam-02/readings", false},
 		{"cam-01", "city/cam-01/readings/more", false},
 		{"cam-01", "town/cam-01/readings", false},
@@ -131,6 +134,10 @@ func TestPublisherReadsOnlyItsOwnSettings(t *testing.T) {
 	c := connect(t, options(r.Addr(), "c", "cam-01", "pw-cam-01"))
 	for filter, allowed := range map[string]bool{
 		"city/cam-01/config":         true,
+		"city/cam-01/command":        true,
+		"city/time":                  true,
+		"city/cam-02/command":        false,
+		"city/cam-01/answer":         false,
 		"city/cam-02/config":         false,
 		"city/+/config":              false,
 		"city/cam-01/readings":       false,
@@ -151,6 +158,35 @@ func TestPublisherReadsOnlyItsOwnSettings(t *testing.T) {
 				t.Errorf("allowed = %v, want %v", got, allowed)
 			}
 		})
+	}
+}
+
+func TestControlSessionSaysWhatACitySays(t *testing.T) {
+	r := start(t, config(t), &people{})
+	user, password := r.Control()
+	for i, c := range []struct {
+		topic   string
+		allowed bool
+	}{
+		{"city/time", true},
+		{"city/cam-01/config", true},
+		{"city/cam-01/command", true},
+		{"city/cam-01/readings", false},
+		{"city/cam-01/status", false},
+		{"$JS/API/STREAM/DELETE/$MQTT_msgs", false},
+	} {
+		pub := connect(t, options(r.Addr(), fmt.Sprint("c", i), user, password.Reveal()))
+		token := pub.Publish(c.topic, 1, false, "x")
+		if !token.WaitTimeout(wait) || c.allowed != (token.Error() == nil) {
+			t.Errorf("%s: acknowledged with error %v, allowed is %v", c.topic, token.Error(), c.allowed)
+		}
+	}
+	sub := connect(t, options(r.Addr(), "s", user, password.Reveal()))
+	for filter, allowed := range map[string]bool{"city/+/status": true, "city/+/answer": true, "city/+/readings": false, "city/#": false} {
+		token := sub.Subscribe(filter, 1, func(mqtt.Client, mqtt.Message) {}).(*mqtt.SubscribeToken)
+		if !token.WaitTimeout(wait) || (token.Result()[filter] == 1) != allowed {
+			t.Errorf("%s: granted %v, want %v", filter, token.Result()[filter], allowed)
+		}
 	}
 }
 

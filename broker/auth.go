@@ -38,6 +38,7 @@ type Grant struct {
 
 const (
 	sessionUser  = "lamppost-ingest"
+	controlUser  = "lamppost-control"
 	internalUser = "lamppost-internal"
 	// inboxPrefix begins with $, so that no wildcard of a subscriber matches the broker's own replies.
 	inboxPrefix = "$LAMPPOST"
@@ -72,6 +73,7 @@ type gatekeeper struct {
 	root     string // TopicRoot as a NATS subject
 	reserved map[string]bool
 	session  account
+	control  account
 	internal account
 	peers    *peers
 	metrics  *metrics
@@ -92,6 +94,7 @@ func newGatekeeper(cfg Config, creds Credentials, m *metrics, n *noise) *gatekee
 		root:     strings.ReplaceAll(cfg.TopicRoot, "/", "."),
 		reserved: map[string]bool{},
 		session:  newAccount(sessionUser),
+		control:  newAccount(controlUser),
 		internal: newAccount(internalUser),
 		peers:    newPeers(),
 		metrics:  m,
@@ -209,6 +212,9 @@ func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string)
 		g.sendAgain()
 		return g.ingestMay(), ""
 	}
+	if g.control.matches(user, password) {
+		return g.controlMay(), ""
+	}
 	if id := clientID(c); g.reserved[id] {
 		return nil, "the client id is kept for ingest"
 	}
@@ -294,9 +300,17 @@ func (g *gatekeeper) publisherMay(grant Grant) (*server.Permissions, string) {
 	}
 	topic := g.root + "." + who
 	return &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{topic + ".readings", topic + ".status"}},
-		Subscribe: &server.SubjectPermission{Allow: append(internals(), topic+".config")},
+		Publish:   &server.SubjectPermission{Allow: []string{topic + ".readings", topic + ".status", topic + ".answer"}},
+		Subscribe: &server.SubjectPermission{Allow: append(internals(), topic+".config", topic+".command", g.root+".time")},
 	}, ""
+}
+
+// controlMay: the city's end of what bridges say and hear beside readings.
+func (g *gatekeeper) controlMay() *server.Permissions {
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: []string{g.root + ".time", g.root + ".*.config", g.root + ".*.command"}},
+		Subscribe: &server.SubjectPermission{Allow: append(internals(), g.root+".*.status", g.root+".*.answer")},
+	}
 }
 
 func (g *gatekeeper) ingestMay() *server.Permissions {

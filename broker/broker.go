@@ -75,6 +75,12 @@ func (b *Broker) Session() (user string, password secret.String) {
 	return b.gate.session.user, b.gate.session.password
 }
 
+// Control returns the credentials of the city's end of what bridges say and hear beside readings, made anew by every New: it
+// may say the time, leave settings and give commands, and hear statuses and answers.
+func (b *Broker) Control() (user string, password secret.String) {
+	return b.gate.control.user, b.gate.control.password
+}
+
 // Stats returns what the broker holds, at most a second old.
 func (b *Broker) Stats() Stats { return *b.metrics.stats.Load() }
 

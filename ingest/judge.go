@@ -236,7 +236,7 @@ type topicVerdict uint8
 
 const (
 	topicReadings topicVerdict = iota
-	// topicIgnored: a publisher's status or settings, which are not ingest's.
+	// topicIgnored: what a publisher and the city say to each other beside readings.
 	topicIgnored
 	topicOdd
 )
@@ -245,6 +245,9 @@ var (
 	levelReadings = []byte("readings")
 	levelStatus   = []byte("status")
 	levelConfig   = []byte("config")
+	levelCommand  = []byte("command")
+	levelAnswer   = []byte("answer")
+	levelTime     = []byte("time")
 )
 
 // publisherOf reads <root>/<publisher>/readings.
@@ -255,6 +258,9 @@ func (j *judge) publisherOf(topic []byte) ([]byte, topicVerdict) {
 	rest := topic[len(j.prefix):]
 	slash := bytes.IndexByte(rest, '/')
 	if slash < 0 {
+		if bytes.Equal(rest, levelTime) {
+			return nil, topicIgnored
+		}
 		return nil, topicOdd
 	}
 	id, last := rest[:slash], rest[slash+1:]
@@ -263,7 +269,7 @@ func (j *judge) publisherOf(topic []byte) ([]byte, topicVerdict) {
 		if _, known := j.publishers[telemetry.SensorID(id)]; known || telemetry.SensorID(id).Check() == nil {
 			return id, topicReadings
 		}
-	case bytes.Equal(last, levelStatus), bytes.Equal(last, levelConfig):
+	case bytes.Equal(last, levelStatus), bytes.Equal(last, levelConfig), bytes.Equal(last, levelCommand), bytes.Equal(last, levelAnswer):
 		return id, topicIgnored
 	}
 	return nil, topicOdd

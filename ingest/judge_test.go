@@ -255,3 +255,18 @@ func TestRepetitionWithinAFrameNeedsNoQuestionToTheStore(t *testing.T) {
 		t.Errorf("%d suspects, %+v", len(f.Suspects), sum)
 	}
 }
+
+func TestWhatBridgesAndCitySayBesideReadingsIsNotIngests(t *testing.T) {
+	for topic, mine := range map[string]bool{
+		"city/loop-1/status": false, "city/loop-1/config": false, "city/loop-1/command": false, "city/loop-1/answer": false, "city/time": false,
+		"city/times": true, "city/loop-1/time": true, "city/loop-1/statuses": true,
+	} {
+		j := newJudge(DefaultConfig(), memory{})
+		var f frame.Frame
+		j.begin(&f, all{}, time.UnixMilli(1_772_366_401_000), false)
+		j.add(delivery(topic, "1772366401000"))
+		if got := len(f.Refused) > 0; got != mine {
+			t.Errorf("%s: refused %v, want %v", topic, got, mine)
+		}
+	}
+}
