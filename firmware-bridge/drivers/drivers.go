@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/dsmr"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina219"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/line"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/nmea"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
@@ -38,6 +39,7 @@ func All() []driver.Driver {
 		dsmr.Driver(),
 		ina219.Driver(),
 		ina226.Driver(),
+		line.Driver(),
 		mcp9808.Driver(),
 		nmea.Driver(),
 		pms5003.Driver(),
