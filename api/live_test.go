@@ -197,8 +197,8 @@ type slowClient struct {
 	read *bufio.Reader
 }
 
-// listenSlowly opens the live stream with a receive buffer as small as it gets, and reads its head only.
-func (s *server) listenSlowly() *slowClient {
+// dialSlowly connects with a receive buffer as small as it gets.
+func (s *server) dialSlowly() net.Conn {
 	s.t.Helper()
 	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var optErr error
@@ -215,6 +215,13 @@ func (s *server) listenSlowly() *slowClient {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// listenSlowly opens the live stream on such a connection, and reads its head only.
+func (s *server) listenSlowly() *slowClient {
+	s.t.Helper()
+	conn := s.dialSlowly()
 	fmt.Fprintf(conn, "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	c := &slowClient{t: s.t, conn: conn, read: bufio.NewReader(conn)}
 	got, err := http.ReadResponse(c.read, nil)

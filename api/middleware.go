@@ -12,14 +12,37 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// maxAnswerTime is how long one answer may take to go out, live streams left out.
+// maxAnswerTime is how long one answer may take to go out, from its first byte, live streams left out.
 const maxAnswerTime = 5 * time.Minute
+
+// pace drops a client that takes nothing of an answer for some time, or not all of it within maxAnswerTime.
+type pace struct {
+	connection *http.ResponseController
+	patience   time.Duration
+	until      time.Time // zero before the first byte
+}
+
+// paceBytes is what a client has to take within its patience.
+const paceBytes = 8 << 10
+
+func (p *pace) next() {
+	now := time.Now()
+	if p.until.IsZero() {
+		p.until = now.Add(maxAnswerTime)
+	}
+	limit := now.Add(p.patience)
+	if limit.After(p.until) {
+		limit = p.until
+	}
+	p.connection.SetWriteDeadline(limit) //nolint:errcheck // it does not fail on a connection of net/http
+}
 
 // recorder notes what became of an answer.
 type recorder struct {
 	http.ResponseWriter
 	status int   // 0 before the header
 	failed error // of the first write that failed
+	pace   *pace // nil where the handler bounds its writes itself
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -33,11 +56,22 @@ func (w *recorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	n, err := w.ResponseWriter.Write(p)
-	if err != nil && w.failed == nil {
-		w.failed = err
+	written := 0
+	for {
+		part := p[written:]
+		if w.pace != nil {
+			part = part[:min(len(part), paceBytes)]
+			w.pace.next()
+		}
+		n, err := w.ResponseWriter.Write(part)
+		written += n
+		if err != nil && w.failed == nil {
+			w.failed = err
+		}
+		if err != nil || written == len(p) {
+			return written, err
+		}
 	}
-	return n, err
 }
 
 // Unwrap serves http.ResponseController.
@@ -50,13 +84,17 @@ func (s *Server) observe(routeOf func(*http.Request) string, next http.Handler) 
 		defer s.inProgress.RUnlock()
 		began := time.Now()
 		connection := http.NewResponseController(w)
-		// Neither fails on a connection of net/http. The deadlines of the request before are replaced.
-		connection.SetWriteDeadline(began.Add(maxAnswerTime)) //nolint:errcheck // see above
+		// Neither fails on a connection of net/http. The deadlines of the request before are replaced. How long the work
+		// before an answer takes is bounded where it is done.
+		connection.SetWriteDeadline(time.Time{}) //nolint:errcheck // see above
 		if r.ContentLength != 0 {
 			connection.SetReadDeadline(began.Add(maxBodyTime)) //nolint:errcheck // see above
 		}
 		recorded := &recorder{ResponseWriter: w}
 		route := routeOf(r)
+		if r.URL.Path != livePath {
+			recorded.pace = &pace{connection: connection, patience: s.cfg.WriteTimeout}
+		}
 		defer func() {
 			status := recorded.status
 			if status == 0 {

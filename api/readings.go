@@ -33,11 +33,14 @@ type ReadingList struct {
 	Truncated bool      `json:"truncated" doc:"Whether there are more than items holds; ask for fewer sensors or quantities."`
 }
 
-// readingsBody writes a ReadingList without reflection.
+// readingsBody writes a ReadingList without reflection, and takes each sensor's readings only when it comes to them: a
+// client that takes its time holds little.
 type readingsBody struct {
-	readings []telemetry.Reading
-	total    int
-	encode   *encoder
+	sensors []*registry.Sensor
+	wants   filter
+	latest  Latest
+	most    int
+	encode  *encoder
 }
 
 // Schema implements huma.SchemaProvider.
@@ -47,19 +50,32 @@ func (readingsBody) Schema(r huma.Registry) *huma.Schema {
 
 func (b *readingsBody) writeJSON(w io.Writer) error {
 	piece := append(make([]byte, 0, pieceBytes+1024), `{"items":[`...)
-	for i := range b.readings {
-		if i > 0 {
-			piece = append(piece, ',')
-		}
-		piece = b.encode.appendReading(piece, &b.readings[i])
-		if len(piece) >= pieceBytes {
+	var of []telemetry.Reading
+	total := 0
+	for _, sensor := range b.sensors {
+		of = b.latest.AppendLatest(of[:0], sensor.ID)
+		for i := range of {
+			if b.wants.quantities != nil && !b.wants.quantities[of[i].Quantity] {
+				continue
+			}
+			total++
+			if total > b.most {
+				continue
+			}
+			if total > 1 {
+				piece = append(piece, ',')
+			}
+			piece = b.encode.appendReading(piece, &of[i])
+			if len(piece) < pieceBytes {
+				continue
+			}
 			if _, err := w.Write(piece); err != nil {
 				return err
 			}
 			piece = piece[:0]
 		}
 	}
-	_, err := w.Write(appendTotal(piece, b.total, len(b.readings) < b.total))
+	_, err := w.Write(appendTotal(piece, total, total > b.most))
 	return err
 }
 
@@ -79,21 +95,9 @@ func (s *Server) getLatest(_ context.Context, in *latestInput) (*latestOutput, e
 	if err != nil {
 		return nil, err
 	}
-	body := &readingsBody{encode: s.encode}
-	var all []telemetry.Reading
-	for _, sensor := range s.chosen(wants, in.District) {
-		all = s.deps.Latest.AppendLatest(all[:0], sensor.ID)
-		for i := range all {
-			if wants.quantities != nil && !wants.quantities[all[i].Quantity] {
-				continue
-			}
-			body.total++
-			if len(body.readings) < s.cfg.MaxLatest {
-				body.readings = append(body.readings, all[i])
-			}
-		}
-	}
-	return &latestOutput{Body: body}, nil
+	return &latestOutput{Body: &readingsBody{
+		sensors: s.chosen(wants, in.District), wants: wants, latest: s.deps.Latest, most: s.cfg.MaxLatest, encode: s.encode,
+	}}, nil
 }
 
 // chosen lists the registered sensors that the filter and the district leave, in order of id.

@@ -174,6 +174,22 @@ func (s *Server) shutDown(server *http.Server, cutOff func()) {
 	s.inProgress.Unlock()
 }
 
+// sendBufferBytes is what the kernel holds of answers on one connection (Linux takes it twice). Left to itself it holds
+// megabytes: a slow listener hears of what was minutes ago, hundreds of them fill the memory, and a write that waits
+// goes on only when a third is free, so that who reads slowly looks like one who reads nothing.
+const sendBufferBytes = 128 << 10
+
+// shallow accepts connections with such buffers.
+type shallow struct{ net.Listener }
+
+func (l shallow) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBufferBytes) // one that cannot be set stays as it is
+	}
+	return conn, err
+}
+
 // listen opens the address, bounds its connections and wraps it in TLS where configured.
 func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
@@ -184,7 +200,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for http on %s: %w", s.cfg.Listen, err)
 	}
-	listener = netutil.LimitListener(listener, s.cfg.MaxConnections)
+	listener = netutil.LimitListener(shallow{listener}, s.cfg.MaxConnections)
 	if s.cfg.TLSCertFile == "" {
 		return listener, nil
 	}
