@@ -36,6 +36,7 @@ type Deps struct {
 	Audit      Audit
 	Pipeline   Pipeline
 	Parts      Parts
+	Bridges    Bridges
 
 	// Livez and Readyz answer at /livez and /readyz.
 	Livez, Readyz http.Handler
@@ -64,6 +65,7 @@ func (d *Deps) check() error {
 		{"Audit", d.Audit != nil},
 		{"Pipeline", d.Pipeline != nil},
 		{"Parts", d.Parts != nil},
+		{"Bridges", d.Bridges != nil},
 		{"Livez", d.Livez != nil},
 		{"Readyz", d.Readyz != nil},
 	} {
@@ -177,4 +179,17 @@ type Pipeline interface {
 // Parts tells how the parts of the process do, in their order of start.
 type Parts interface {
 	Parts() []PartState
+}
+
+// Bridges tells how the edge bridges do, and tells them what to do. What it returns is handed over. Errors wrap
+// ErrBridgeUnknown and its neighbours.
+type Bridges interface {
+	// Bridges are all that have reported, by id.
+	Bridges() []BridgeWithSensors
+	Bridge(id telemetry.SensorID) (BridgeWithSensors, error)
+	// Configure leaves settings of up to MaxBridgeSettingsBytes for a bridge, whether or not it is there, and returns their
+	// id when the broker has them; no bytes withdraw them.
+	Configure(ctx context.Context, id telemetry.SensorID, settings []byte) (string, error)
+	// Command waits for the bridge's answer, for a bounded time.
+	Command(ctx context.Context, id telemetry.SensorID, c BridgeCommand) (BridgeAnswer, error)
 }

@@ -106,7 +106,7 @@ func docsPage(doc *huma.OpenAPI) ([]byte, error) {
 		}
 	}
 	var tags []docsTag
-	for _, name := range []string{"City", "Sensors", "Sites", "Readings", "Accounts", "Session", "About"} {
+	for _, name := range []string{"City", "Sensors", "Sites", "Readings", "Accounts", "Bridges", "Session", "About"} {
 		tags = append(tags, docsTag{Name: name, Entries: chapters[name]})
 	}
 	page, err := template.New("docs").Funcs(template.FuncMap{"typeOf": typeOf}).Parse(docsTemplate)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,37 @@ func (fakePipeline) Parts() []api.PartState {
 	return []api.PartState{{Name: "broker", Ready: true}, {Name: "store", Message: "away"}}
 }
 
+// fakeBridges answers with what it was given and notes what it was asked.
+type fakeBridges struct {
+	all      []api.BridgeWithSensors
+	err      error // of Configure and Command
+	id       telemetry.SensorID
+	settings []byte
+	command  api.BridgeCommand
+	answer   api.BridgeAnswer
+}
+
+func (f *fakeBridges) Bridges() []api.BridgeWithSensors { return slices.Clone(f.all) }
+
+func (f *fakeBridges) Bridge(id telemetry.SensorID) (api.BridgeWithSensors, error) {
+	for _, b := range f.all {
+		if b.Publisher == string(id) {
+			return b, nil
+		}
+	}
+	return api.BridgeWithSensors{}, fmt.Errorf("bridge %s: %w", id, api.ErrBridgeUnknown)
+}
+
+func (f *fakeBridges) Configure(_ context.Context, id telemetry.SensorID, settings []byte) (string, error) {
+	f.id, f.settings = id, settings
+	return "0123456789ab", f.err
+}
+
+func (f *fakeBridges) Command(_ context.Context, id telemetry.SensorID, c api.BridgeCommand) (api.BridgeAnswer, error) {
+	f.id, f.command = id, c
+	return f.answer, f.err
+}
+
 // server is a running Server with everything around it.
 type server struct {
 	*api.Server
@@ -144,6 +176,7 @@ type server struct {
 	figures  []query.Figure
 	replay   *fakeReplay
 	audit    *fakeAudit
+	bridges  *fakeBridges
 	client   *http.Client
 	stop     func() // stops Run and waits for it; further calls do nothing
 }
@@ -161,11 +194,12 @@ func start(t testing.TB, change func(*server)) *server {
 		t: t, cfg: api.DefaultConfig(), registry: reg, hub: &live.Hub{},
 		latest: &fakeLatest{readings: map[telemetry.SensorID][]telemetry.Reading{}},
 		ledger: &fakeLedger{}, history: &fakeHistory{}, replay: &fakeReplay{}, audit: &fakeAudit{},
+		bridges: &fakeBridges{},
 	}
 	s.cfg.Listen = "127.0.0.1:0"
 	s.deps = api.Deps{
 		Token: token, Version: "1.2.3", Registry: reg, Latest: s.latest, Ledger: s.ledger, Quarantine: s.ledger,
-		Replay: s.replay, Live: hub{s.hub}, Audit: s.audit, Pipeline: fakePipeline{}, Parts: fakePipeline{},
+		Replay: s.replay, Live: hub{s.hub}, Audit: s.audit, Pipeline: fakePipeline{}, Parts: fakePipeline{}, Bridges: s.bridges,
 		Livez: text("alive"), Readyz: text("ready"), Console: text("console"),
 		History: s.history, Figures: func(time.Time, func(telemetry.SensorID) time.Duration) []query.Figure { return s.figures },
 	}

@@ -106,6 +106,13 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 	huma.Register(a, read("audit", "/api/v1/audit", "Accounts", "Compare the ledger with the rows in the store"), s.getAudit)
 	huma.Register(a, read("get-pipeline", "/api/v1/pipeline", "Accounts", "How the readings flow at this moment"), s.getPipeline)
 
+	huma.Register(a, read("list-bridges", "/api/v1/bridges", "Bridges", "List edge bridges, as they described themselves last"), s.getBridges)
+	huma.Register(a, read("get-bridge", "/api/v1/bridges/{id}", "Bridges", "One bridge with its sensors"), s.getBridge)
+	// What reaches the limit of a body is refused already.
+	huma.Register(a, sized(change(http.MethodPut)("put-bridge-settings", "/api/v1/bridges/{id}/settings", "Bridges", "Leave settings for a bridge, in YAML or JSON; it takes them when it is there"), MaxBridgeSettingsBytes+1), s.putBridgeSettings)
+	huma.Register(a, change(http.MethodDelete)("delete-bridge-settings", "/api/v1/bridges/{id}/settings", "Bridges", "Withdraw them; what is on the bridge's own disk counts again"), s.deleteBridgeSettings)
+	huma.Register(a, change(http.MethodPost)("command-bridge", "/api/v1/bridges/{id}/commands", "Bridges", "Ask a bridge to do something now, and wait for its answer"), s.commandBridge)
+
 	huma.Register(a, open(change(http.MethodPost)("sign-in", sessionPath, "Session", "Exchange the token for a session cookie")), s.signIn)
 	huma.Register(a, open(change(http.MethodDelete)("sign-out", sessionPath, "Session", "End the session")), s.signOut)
 	return a.OpenAPI()

@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/api"
 	"github.com/lamppost-city/lamppost/broker"
 	"github.com/lamppost-city/lamppost/config"
+	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/ingest"
 	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/query"
@@ -31,6 +32,7 @@ type Config struct {
 	HTTP     api.Config            `mapstructure:"http"`
 	Broker   BrokerConfig          `mapstructure:"broker"`
 	Ingest   ingest.Config         `mapstructure:"ingest"`
+	Bridges  control.Config        `mapstructure:"bridges"`
 	Store    StoreConfig           `mapstructure:"store"`
 	Registry registry.Config       `mapstructure:"registry"`
 	Query    query.Config          `mapstructure:"query"`
@@ -58,7 +60,7 @@ type StoreConfig struct {
 // defaultConfig runs everything in one process, on loopback.
 func defaultConfig() Config {
 	c := Config{
-		Data: "data", HTTP: api.DefaultConfig(), Ingest: ingest.DefaultConfig(), Registry: registry.DefaultConfig(),
+		Data: "data", HTTP: api.DefaultConfig(), Ingest: ingest.DefaultConfig(), Bridges: control.DefaultConfig(), Registry: registry.DefaultConfig(),
 		Query: query.DefaultConfig(), Metrics: service.DefaultMetricsConfig(), Log: service.DefaultLogConfig(),
 		Broker: BrokerConfig{Embedded: true, Server: broker.DefaultConfig()},
 		Store:  StoreConfig{Embedded: true, Server: embedded.DefaultConfig(), Influx: influx.DefaultConfig()},
@@ -92,6 +94,7 @@ func (c Config) Validate() error {
 	all := []error{
 		faults.Prefix("http", c.HTTP.Validate()),
 		faults.Prefix("ingest", c.Ingest.Validate()),
+		faults.Prefix("bridges", c.Bridges.Validate()),
 		faults.Prefix("registry", c.Registry.Validate()),
 		faults.Prefix("query", c.Query.Validate()),
 		faults.Prefix("metrics", c.Metrics.Validate()),

@@ -62,6 +62,7 @@ type town struct {
 	line     *ingest.Line
 	latest   *query.Latest
 	hub      live.Hub
+	bridges  *bridges
 	server   *api.Server
 	endpoint *service.Metrics
 	group    *service.Group
@@ -126,7 +127,7 @@ func (c *town) build() (err error) {
 		parts = append(parts, service.Part{Name: "broker", Run: c.broker.Run, Ready: c.broker.Ready(), Health: c.broker.Health})
 	}
 	c.latest = query.NewLatest(c.cfg.Query, c.metrics)
-	parts = append(parts, c.ingestPart(), c.apiPart())
+	parts = append(parts, c.ingestPart(), c.bridgesPart(), c.apiPart())
 	if c.cfg.Demo > 0 {
 		if c.registry.Required() {
 			return errors.New("a demonstration city publishes without passwords, and publishers have some here; " +
@@ -233,7 +234,7 @@ func (c *town) apiPart() service.Part {
 				History: query.NewHistory(c.cfg.Query, c.client),
 				Figures: figures(c.latest),
 				Ledger:  ledger, Quarantine: ledger, Replay: replays{c.line}, Live: hub{&c.hub},
-				Audit: audits{ledger, c.client}, Pipeline: pipeline{c.line, c.started}, Parts: parts{c.group},
+				Audit: audits{ledger, c.client}, Pipeline: pipeline{c.line, c.started}, Parts: parts{c.group}, Bridges: c.bridges,
 				Livez: service.Livez(), Readyz: c.group.Readyz(), Console: console.Handler(), Metrics: c.metrics,
 			}, c.log.With("part", "http"))
 			if err != nil {
