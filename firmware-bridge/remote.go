@@ -62,11 +62,14 @@ func (d *desk) reload() {
 	}
 }
 
-// receive takes a message from afar: settings, or none at all, which gives the word back to the file.
+// receive takes a message from afar: settings, or that there are none, which gives the word back to the file.
 func (d *desk) receive(text []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(text) == 0 {
+	if len(text) == 0 || string(text) == control.Withdrawn {
+		if r := d.force.Refused; r != nil && r.Source == control.FromRemote {
+			d.force.Refused = nil
+		}
 		if d.force.Source == control.FromRemote {
 			d.log.Info("settings from afar are withdrawn")
 			if err := os.Remove(d.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -74,6 +74,28 @@ func TestSettingsFromAfarReplaceTheFilesAndOutliveARestart(t *testing.T) {
 	}
 }
 
+func TestWithdrawnSettingsAreRefusedNoMore(t *testing.T) {
+	for _, withdrawn := range []string{"", control.Withdrawn} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "sensors.yaml"), settingsWith("file-1"))
+		d, applied := deskOf(t, dir)
+		d.begin()
+		d.receive([]byte("version: 99"))
+		if s := d.status(); s.Source != control.FromFile || s.Refused == nil {
+			t.Fatalf("bad ones from afar: %+v", s)
+		}
+		d.receive([]byte(withdrawn))
+		if s := d.status(); s.Source != control.FromFile || s.Refused != nil || len(*applied) != 1 {
+			t.Errorf("withdrawn by %q: %+v, applied %d times", withdrawn, s, len(*applied))
+		}
+		d.receive([]byte(settingsWith("afar-1")))
+		d.receive([]byte(withdrawn))
+		if s := d.status(); s.Source != control.FromFile || len(*applied) != 3 {
+			t.Errorf("good ones withdrawn by %q: %+v, applied %d times", withdrawn, s, len(*applied))
+		}
+	}
+}
+
 func TestBadSettingsNeverTakeAWorkingOnesPlace(t *testing.T) {
 	for name, bad := range map[string]string{
 		"garbage":         "\x00\xff",

@@ -228,6 +228,9 @@ func (c *City) Configure(ctx context.Context, id telemetry.SensorID, settings []
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.AnswerWithin)
 	defer cancel()
 	done := make(chan struct{})
+	if len(settings) == 0 {
+		settings = []byte(Withdrawn)
+	}
 	m := uplink.Message{
 		Topic: Topic(c.root, id, TopicConfig), Payload: slices.Clone(settings), Retained: true,
 		Done: func(uplink.Message) { close(done) },

@@ -144,6 +144,12 @@ func TestSettingsStayWithTheBroker(t *testing.T) {
 		if m := b.sent("city/bridge-1/config"); len(m) != 1 || !m[0].Retained || string(m[0].Payload) != "version: 1" {
 			t.Errorf("sent %+v", m)
 		}
+		if err := c.Configure(t.Context(), "bridge-2", nil); err != nil {
+			t.Error(err)
+		}
+		if m := b.sent("city/bridge-2/config"); len(m) != 1 || !m[0].Retained || string(m[0].Payload) != control.Withdrawn {
+			t.Errorf("withdrawn by %+v; a bridge that is away must find something", m)
+		}
 		if err := c.Configure(t.Context(), "bridge-1", make([]byte, control.MaxSettingsBytes+1)); !errors.Is(err, control.ErrTooLarge) {
 			t.Errorf("too large: %v", err)
 		}

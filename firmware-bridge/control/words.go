@@ -3,7 +3,7 @@
 // lamppost runs, and the bridge's own end is in package bridge.
 //
 //	<root>/<publisher>/status    bridge ► city   Status, retained; the will says offline
-//	<root>/<publisher>/config    city ► bridge   settings, retained; none at all withdraws them
+//	<root>/<publisher>/config    city ► bridge   settings, retained; Withdrawn, or none at all, withdraws them
 //	<root>/<publisher>/command   city ► bridge   Command
 //	<root>/<publisher>/answer    bridge ► city   Answer
 //	<root>/time                  city ► all      milliseconds since 1970, every few seconds
@@ -35,6 +35,10 @@ func Topic(root string, publisher telemetry.SensorID, last string) string {
 
 // TimeTopic is where the city says what time it is.
 func TimeTopic(root string) string { return root + "/" + TopicTime }
+
+// Withdrawn stands, retained, in place of settings: a bridge that was away hears of it when it is back. Of no bytes at all,
+// which take a retained message away, it would not.
+const Withdrawn = "withdrawn"
 
 // Status is what a bridge says of itself: what is broken, and what is in force. Times are left out while the date is not
 // known. The will is a Status with State, Publisher and Version only.
