@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -62,45 +60,21 @@ func auditFolder(ctx context.Context, cfg Config, from, to string) (api.AuditRep
 		defer unlock()
 		return auditStopped(ctx, cfg, from, to)
 	}
-	process, readErr := readRunning(cfg.Data)
-	if readErr != nil {
+	if _, readErr := readRunning(cfg.Data); readErr != nil {
 		return api.AuditReport{}, errors.Join(err, readErr)
 	}
-	return auditRunning(ctx, cfg, process, from, to)
+	return auditRunning(ctx, cfg, from, to)
 }
 
-func auditRunning(ctx context.Context, cfg Config, process running, from, to string) (report api.AuditReport, err error) {
-	token, err := os.ReadFile(filepath.Join(cfg.Data, "api-token"))
-	if err != nil {
-		return report, fmt.Errorf("token of the running process: %w", err)
-	}
+func auditRunning(ctx context.Context, cfg Config, from, to string) (report api.AuditReport, err error) {
 	at := url.Values{}
 	for name, value := range map[string]string{"from": from, "to": to} {
 		if value != "" {
 			at.Set(name, value)
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, process.url+"/api/v1/audit?"+at.Encode(), nil)
-	if err != nil {
-		return report, err
-	}
-	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	answer, err := process.client().Do(request)
-	if err != nil {
-		return report, fmt.Errorf("ask the running process: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 16<<20))
-	if err != nil {
-		return report, fmt.Errorf("ask the running process: %w", err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		return report, fmt.Errorf("the running process answered %s: %.500s", answer.Status, body)
-	}
-	if err := json.Unmarshal(body, &report); err != nil {
-		return report, fmt.Errorf("answer of the running process: %w", err)
-	}
-	return report, nil
+	err = askRunning(ctx, cfg.Data, request{method: http.MethodGet, path: "/api/v1/audit?" + at.Encode()}, &report)
+	return report, err
 }
 
 // nobody registers nothing; the audit receives nothing.

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -16,8 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/lamppost-city/lamppost/internal/endtoend"
 )
@@ -48,18 +45,7 @@ func keyPair(t *testing.T) (certFile, keyFile string) {
 // publishOverTLS sends one message as a publisher elsewhere would, and waits for its PUBACK.
 func publishOverTLS(t *testing.T, addr, certFile, user, password, payload string) {
 	t.Helper()
-	cert, err := os.ReadFile(certFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("ssl://" + addr).SetClientID(user).SetUsername(user).SetPassword(password).
-		SetConnectTimeout(10 * time.Second).SetTLSConfig(&tls.Config{RootCAs: roots, ServerName: "city.example", MinVersion: tls.VersionTLS12}))
-	defer client.Disconnect(100)
-	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
-		t.Fatalf("connect over TLS: %v", token.Error())
-	}
+	client := overTLS(t, addr, certFile, user, password)
 	if token := client.Publish("city/"+user+"/readings", 1, false, payload); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		t.Fatalf("publish over TLS: %v", token.Error())
 	}

@@ -44,6 +44,6 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 	}
-	cmd.AddCommand(upCommand(), simulateCommand(), replayCommand(), auditCommand(), sensorsCommand(), publishersCommand(), configCommand(), versionCommand())
+	cmd.AddCommand(upCommand(), simulateCommand(), replayCommand(), auditCommand(), sensorsCommand(), publishersCommand(), bridgesCommand(), configCommand(), versionCommand())
 	return cmd
 }

@@ -2,15 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // runningFile in the data folder holds the address at which the process that uses the folder answers, and below it the
@@ -71,4 +78,72 @@ func (r running) client() *http.Client {
 			return nil
 		},
 	}}}
+}
+
+// request is what a command asks of the running process.
+type request struct {
+	method, path, contentType string
+	body                      []byte
+}
+
+// maxAnswerBytes bounds what is read of an answer.
+const maxAnswerBytes = 64 << 20
+
+// askRunning asks the process that runs on the data folder, with the folder's token, and reads JSON into answer, which may
+// be nil. A refusal is an error in the process' own words.
+func askRunning(ctx context.Context, dir string, q request, answer any) error {
+	process, err := readRunning(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return notRunning(dir)
+	}
+	if err != nil {
+		return err
+	}
+	token, err := os.ReadFile(filepath.Join(dir, "api-token"))
+	if err != nil {
+		return fmt.Errorf("token of the running process: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, process.url+q.path, bytes.NewReader(q.body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if q.contentType != "" {
+		r.Header.Set("Content-Type", q.contentType)
+	}
+	got, err := process.client().Do(r)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return notRunning(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("ask the running process: %w", err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(got.Body, maxAnswerBytes))
+	if err != nil {
+		return fmt.Errorf("ask the running process: %w", err)
+	}
+	if got.StatusCode >= http.StatusMultipleChoices {
+		return refusalOf(got.Status, text)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return fmt.Errorf("answer of the running process: %w", err)
+	}
+	return nil
+}
+
+func notRunning(dir string) error {
+	return fmt.Errorf("no lamppost runs on the data folder %s; start it with lamppost up --data %s, or name another folder with --data", dir, dir)
+}
+
+// refusalOf says why the process refuses: in the words of its problem document, if it is one.
+func refusalOf(status string, text []byte) error {
+	var problem huma.ErrorModel
+	if err := json.Unmarshal(text, &problem); err != nil || problem.Detail == "" {
+		return fmt.Errorf("the running process answered %s: %.500s", status, text)
+	}
+	return errors.New(problem.Detail)
 }
