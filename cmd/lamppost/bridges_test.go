@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -149,6 +150,56 @@ func TestBridgesAreHeardAtAnotherBroker(t *testing.T) {
 		t.Errorf("listed as\n%s", out)
 	}
 	bridge.Disconnect(0)
+	partIs(t, city, "bridges", "")
+	city.Stop()
+}
+
+// TestTheExampleOfRightsIsEnoughForBridgesAndNoMore takes deploy/mosquitto/acl.
+func TestTheExampleOfRightsIsEnoughForBridgesAndNoMore(t *testing.T) {
+	acl, err := os.ReadFile("../../deploy/mosquitto/acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker, passwords := uplinktest.StartMosquitto(t), write(t, "passwords", "")
+	for _, user := range []string{"lamppost", "bridge-1", "bridge-2"} {
+		if out, err := exec.CommandContext(t.Context(), "mosquitto_passwd", "-b", passwords, user, "secret").CombinedOutput(); err != nil {
+			t.Fatalf("mosquitto_passwd: %v: %s", err, out)
+		}
+	}
+	settings := fmt.Sprintf("allow_anonymous false\npassword_file %s\nacl_file %s\n", passwords, write(t, "acl", string(acl)))
+	if os.Geteuid() == 0 {
+		settings += "user root\n"
+	}
+	broker.RestartWith(settings)
+	city := another(t, "mqtt://"+broker.Address(), "LAMPPOST_INGEST_BROKER_USER=lamppost", "LAMPPOST_INGEST_BROKER_PASSWORD=secret", "LAMPPOST_BRIDGES_TIME_EVERY=1s")
+	city.Start()
+	heard := make(chan string, 100)
+	for _, bridge := range []string{"bridge-1", "bridge-2"} {
+		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + broker.Address()).SetClientID(bridge).SetUsername(bridge).SetPassword("secret"))
+		if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+		defer client.Disconnect(0)
+		for _, filter := range []string{"city/bridge-1/config", "city/bridge-1/command", "city/time"} {
+			client.Subscribe(filter, 1, func(_ mqtt.Client, m mqtt.Message) { heard <- bridge + " " + m.Topic() }).WaitTimeout(10 * time.Second)
+		}
+		client.Publish("city/bridge-1/status", 1, true, `{"state":"online","publisher":"bridge-1","version":"`+bridge+`"}`).WaitTimeout(10 * time.Second)
+	}
+	listed(t, city, "bridge-1", "online")
+	well(t, "bridges", "settings", "bridge-1", write(t, "s.yaml", "version: 1"), "--data", city.Dir)
+	for want := map[string]bool{"bridge-1 city/bridge-1/config": true, "bridge-1 city/time": true, "bridge-2 city/time": true}; len(want) > 0; {
+		select {
+		case got := <-heard:
+			if delete(want, got); strings.HasPrefix(got, "bridge-2 city/bridge-1") {
+				t.Errorf("heard by another: %s", got)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not heard: %v", want)
+		}
+	}
+	if out := well(t, "bridges", "list", "--data", city.Dir); strings.Contains(out, "bridge-2") {
+		t.Errorf("another spoke for bridge-1:\n%s", out)
+	}
 	partIs(t, city, "bridges", "")
 	city.Stop()
 }
