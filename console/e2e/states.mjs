@@ -50,7 +50,7 @@ async function empty(page, base) {
   await page.goto(`${base}/sensors`);
   await says(page, 'Register the first sensor');
   await page.goto(`${base}/pipeline`);
-  await says(page, 'Quarantine is empty', 'Nothing was refused');
+  await says(page, 'Quarantine is empty', 'Nothing was refused', 'No edge bridges yet', 'lamppost-bridge init');
   assert.deepEqual(await findings(page), []);
 }
 
@@ -122,6 +122,17 @@ async function storeAway(page, base) {
   assert.deepEqual(await findings(page), []);
 }
 
+async function bridges(page, base) {
+  await page.goto(`${base}/pipeline`);
+  const rows = page.locator('.bridge-row');
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 5);
+  assert.match(await rows.first().textContent(), /Bridge Street cabinet.*offline, heard/);
+  assert.match(await rows.last().textContent(), /Quay cabinet.*online.*14 sensors.*12 readings wait/);
+  await says(page, '4 need attention', '2 of 14 sensors failing', /newer settings refused: sensors\[2\]/, '18,204 readings wait, the oldest 1 h 35 min');
+  assert.deepEqual(await findings(page), []);
+}
+
 async function large(page, base) {
   await page.goto(base);
   await says(page, /of 10,000 sensors are reporting/);
@@ -178,6 +189,7 @@ export async function states(run) {
   await over(run, 'a closed Lamppost asks for its token', { guarded: true }, loud, closed);
   await over(run, 'payloads are shown and replayed with the token', {}, loud, replay);
   await over(run, 'a store that is away is seen', { storeAway: true }, {}, storeAway);
+  await over(run, 'bridges are listed, worst first', {}, loud, bridges);
   await over(run, 'ten thousand sensors', { sensors: 10_000 }, {}, large);
   await over(run, 'a device without WebGL gets the list', {}, {}, withoutWebGL);
   await over(run, 'a sensor that falls silent is seen', {}, {}, silenceIsSeen);

@@ -5,7 +5,8 @@ import { difference, rejectedTotal } from '../src/pipeline/Ledger.tsx';
 import { isBehind, isHeldUp } from '../src/pipeline/waiting.ts';
 import { asText, decodeBase64, hexLines, layOut } from '../src/pipeline/payload.ts';
 import { REASON_NAMES, reasonOf } from '../src/words/reasons.ts';
-import type { Reading } from '../src/api/types.ts';
+import { needsCare, sensorsFact, settingsFact, waitingFact, worstFirst } from '../src/pipeline/bridge.ts';
+import type { Bridge, Reading } from '../src/api/types.ts';
 
 describe('the ledger', () => {
   it('a sum that closes has no difference', () => {
@@ -43,6 +44,46 @@ describe('what waits', () => {
     ['a store that does not keep up', 40_000, 90, true, true],
   ])('%s', (_, waiting, oldest_s, heldUp, behind) => {
     expect([isHeldUp({ waiting, spool: { oldest_s } }), isBehind({ waiting, spool: { oldest_s } })]).toEqual([heldUp, behind]);
+  });
+});
+
+describe('a bridge', () => {
+  const bridge = (more: Partial<Bridge> = {}): Bridge => ({
+    publisher: 'b', title: 'B', state: 'online', version: '1', at: null, sensors: 3, failing: 0, settings: { source: 'file', id: '1' }, outbox: { waiting_readings: 4, oldest_s: 12, disk: 'fine' }, ...more,
+  });
+
+  it('that does well has nothing wrong', () => {
+    const b = bridge();
+    expect([sensorsFact(b), waitingFact(b), settingsFact(b)]).toEqual([
+      { text: '3 sensors', wrong: false },
+      { text: '4 readings wait, the oldest 12 s', wrong: false },
+      { text: 'settings of its own file', wrong: false },
+    ]);
+    expect(needsCare(b)).toBe(false);
+  });
+
+  it.each<[string, Partial<Bridge>, string]>([
+    ['a sensor fails', { failing: 1 }, '1 of 3 sensors failing'],
+    ['it has none', { sensors: 0 }, 'no sensors'],
+    ['readings are held up', { outbox: { waiting_readings: 1204, oldest_s: 7200, disk: 'fine' } }, '1,204 readings wait, the oldest 2 h'],
+    ['its disk is full', { outbox: { waiting_readings: 0, oldest_s: 0, disk: 'read_only' } }, 'its disk is read only; nothing waits'],
+    ['settings are refused', { settings: { source: 'file', id: '1', refused: { id: '2', error: 'version: is 2' } } }, 'newer settings refused: version: is 2'],
+    ['it has no settings', { settings: { source: 'none', id: '' } }, 'no settings'],
+  ])('is to be looked at where %s', (_, more, text) => {
+    const b = bridge(more);
+    const wrong = [sensorsFact(b), waitingFact(b), settingsFact(b)].filter((f) => f?.wrong === true);
+    expect(wrong.map((f) => f?.text)).toEqual([text]);
+    expect(needsCare(b)).toBe(true);
+  });
+
+  it('says nothing that it has never said', () => {
+    const b: Bridge = { publisher: 'b', title: 'B', state: 'offline', version: '1', at: null, sensors: 0, failing: 0 };
+    expect([waitingFact(b), settingsFact(b)]).toEqual([undefined, undefined]);
+  });
+
+  it('comes first where it is away, then where something is wrong', () => {
+    const all = [bridge({ publisher: 'well-2' }), bridge({ publisher: 'well-1' }), bridge({ publisher: 'failing', failing: 1 }), bridge({ publisher: 'away', state: 'offline' })];
+    expect(worstFirst(all).map((b) => b.publisher)).toEqual(['away', 'failing', 'well-1', 'well-2']);
   });
 });
 

@@ -134,6 +134,7 @@ async function make(state, request, route, query) {
     case 'ledger': return id === undefined ? ledger(state, query, now) : sensorLedger(state, route.split('/')[2], query, now);
     case 'quarantine': return id === 'replay' ? replay(state, request) : listQuarantine(state, query);
     case 'audit': await new Promise((r) => setTimeout(r, 1500)); return audit(state, query, now);
+    case 'bridges': return listBridges(state, now);
     case 'pipeline': return pipeline(state, now);
     default: throw new Problem(404, 'Not Found', 'no such address');
   }
@@ -331,6 +332,24 @@ function pipeline(state, now) {
     rejected_total: state.quarantine.reduce((sum, i) => sum + i.readings, 0), spool: { bytes: Math.round(2_400_000 * wave + waiting * 90), max_bytes: 4_294_967_296, oldest_s: state.options.storeAway ? 130 : 0.4, full: false },
     parts, delay_ms: { p50: 7.8 * wave, p99: 41 * wave }, started: new Date(state.started - 26 * 3_600_000).toISOString(), version: state.version,
   };
+}
+
+/** One that is away, one of which sensors fail, one that refuses its settings, and those that do well. */
+function listBridges(state, now) {
+  const one = (publisher, title, more = {}) => ({
+    publisher, title, state: 'online', version: state.version, at: new Date(now - 42_000).toISOString(), started: new Date(state.started).toISOString(), sensors: 14, failing: 0,
+    settings: { source: 'remote', id: '3f9ac01d77e2', buses: 2, sensors: 14, applied: new Date(state.started).toISOString() },
+    outbox: { waiting_readings: 12, oldest_s: 4, disk: 'fine' }, clock: { known: true, source: 'system' }, ...more,
+  });
+  if (state.city.sensors.length === 0) return { items: [], total: 0 };
+  const items = [
+    one('bridge-1', 'Quay cabinet'),
+    one('bridge-2', 'Station cabinet', { failing: 2 }),
+    one('bridge-3', 'Bridge Street cabinet', { state: 'offline', at: new Date(now - 9_400_000).toISOString(), outbox: { waiting_readings: 0, oldest_s: 0, disk: 'fine' } }),
+    one('bridge-4', 'bridge-4', { sensors: 3, settings: { source: 'file', id: 'ba9876543210', refused: { id: '281b518c223e', error: 'sensors[2].driver: "sht9x" is no driver; did you mean sht3x?' } } }),
+    one('bridge-5', 'Mill Lane cabinet', { outbox: { waiting_readings: 18_204, oldest_s: 5_700, disk: 'fine' } }),
+  ];
+  return { items, total: items.length };
 }
 
 function live(state, request, response, query) {

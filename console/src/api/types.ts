@@ -160,6 +160,20 @@ export interface Pipeline {
   version: string;
 }
 
+/** An edge bridge, as it described itself last. What it has never said is left out. */
+export interface Bridge {
+  publisher: string;
+  title: string;
+  state: 'online' | 'offline';
+  version: string;
+  /** When it said this; null where it did not know the date. */
+  at: string | null;
+  sensors: number;
+  failing: number;
+  settings?: { source: string; id: string; refused?: { id: string; error: string } };
+  outbox?: { waiting_readings: number; oldest_s: number; disk: string };
+}
+
 export interface Audit {
   clean: boolean;
   from: string;

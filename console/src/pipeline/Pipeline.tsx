@@ -1,4 +1,4 @@
-// The health of the whole way: the drawing with live numbers, the ledger, the quarantine.
+// The health of the whole way: the drawing with live numbers, the ledger, the bridges, the quarantine.
 import { useEffect } from 'react';
 import { useResource } from '../api/resource.ts';
 import { query } from '../api/client.ts';
@@ -7,6 +7,7 @@ import { Aged } from '../parts/Aged.tsx';
 import { Answer } from '../parts/Says.tsx';
 import { useSettled } from '../parts/useSettled.ts';
 import { span, useNow, useTimes } from '../words/times.ts';
+import { Bridges } from './Bridges.tsx';
 import { Ledger } from './Ledger.tsx';
 import { Quarantine } from './Quarantine.tsx';
 import { OtherParts, Way } from './Way.tsx';
@@ -60,6 +61,7 @@ export function PipelinePage() {
         </Answer>
       </section>
       <Ledger />
+      <Bridges />
       <Quarantine rejected={ledger.data?.rejected} />
     </main>
   );
