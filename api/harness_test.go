@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,6 +79,7 @@ func (f *fakeLedger) Quarantined(_ context.Context, filter ledger.QuarantineFilt
 
 // fakeHistory answers with what it was given and notes what it was asked.
 type fakeHistory struct {
+	mu     sync.Mutex
 	asked  query.HistoryQuery
 	result query.HistoryResult
 	err    error
@@ -93,6 +95,8 @@ func (f *fakeHistory) History(ctx context.Context, q query.HistoryQuery) (query.
 		}
 		return f.result, f.err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked = q
 	return f.result, f.err
 }
