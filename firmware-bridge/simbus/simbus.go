@@ -19,6 +19,7 @@ type Bus struct {
 	Pins    *Pins
 	OneWire *Wires
 	Serial  *SerialLine
+	Modbus  *ModbusLine
 }
 
 // New makes the simulated counterpart of a bus.
@@ -35,6 +36,8 @@ func New(cfg bus.Config) (*Bus, error) {
 		b.OneWire = &Wires{name: cfg.ID}
 	case bus.Serial:
 		b.Serial = &SerialLine{cfg: cfg, changed: make(chan struct{})}
+	case bus.Modbus:
+		b.Modbus = &ModbusLine{name: cfg.ID}
 	default:
 		return nil, fmt.Errorf("simulate bus %s: there is no simulated %s bus", cfg.ID, cfg.Type)
 	}
@@ -58,6 +61,9 @@ func (b *Bus) Bus() *bus.Bus {
 	}
 	if b.Serial != nil {
 		open.Serial = b.Serial
+	}
+	if b.Modbus != nil {
+		open.Modbus = b.Modbus
 	}
 	return open
 }
