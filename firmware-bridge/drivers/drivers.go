@@ -14,6 +14,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/ina226"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/line"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/modbus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/nmea"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
@@ -41,6 +42,7 @@ func All() []driver.Driver {
 		ina226.Driver(),
 		line.Driver(),
 		mcp9808.Driver(),
+		modbus.Driver(),
 		nmea.Driver(),
 		pms5003.Driver(),
 		pulse.Driver(),
