@@ -3,7 +3,12 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,41 +18,6 @@ import (
 	"github.com/lamppost-city/lamppost/spool"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
-
-// Config is everything about an outbox that may be changed. The zero Config is not valid; start from DefaultConfig.
-type Config struct {
-	// Spool is the queue on the disk: its bounds by bytes and age, and how often it is forced to the card.
-	Spool spool.Config `mapstructure:"spool"`
-	// MaxReadings is how many readings a message holds at most.
-	MaxReadings int `mapstructure:"max_readings"`
-	// MaxDelay is how long a reading waits for company before its message is made.
-	MaxDelay time.Duration `mapstructure:"max_delay"`
-	// NewestShare is the part of the messages that is taken from the newest while a backlog drains; 0 is none.
-	NewestShare float64 `mapstructure:"newest_share"`
-	// InFlight is how many messages may be with the uplink, unacknowledged. It must not exceed the uplink's window. What
-	// is in flight is in memory, and goes before anything newer: keep it small on slow links.
-	InFlight int `mapstructure:"in_flight"`
-	// MemoryBytes bounds the messages that wait in memory for the disk; the oldest of them go when there are more.
-	MemoryBytes int64 `mapstructure:"memory_bytes"`
-	// CommitEvery is how often, at most, the place up to which the broker has everything is written to the disk. After
-	// a power cut so much is sent again.
-	CommitEvery time.Duration `mapstructure:"commit_every"`
-	// AsideBytes bounds the file of readings that cannot be dated; 0 keeps none.
-	AsideBytes int64 `mapstructure:"aside_bytes"`
-	// Grace is how long Run goes on trying to put what it has on a disk that refuses it, after its context has ended.
-	Grace time.Duration `mapstructure:"grace"`
-}
-
-// DefaultConfig suits a small board with an SD card.
-func DefaultConfig() Config {
-	return Config{
-		Spool: spool.EdgeConfig(), MaxReadings: 100, MaxDelay: time.Second, NewestShare: 0.25, InFlight: 64,
-		MemoryBytes: 4 << 20, CommitEvery: 30 * time.Second, AsideBytes: 1 << 20, Grace: 5 * time.Second,
-	}
-}
-
-// Validate returns every fault of c, joined.
-func (c Config) Validate() error { return errors.ErrUnsupported }
 
 // Reading is one value on its way up.
 type Reading struct {
@@ -83,89 +53,211 @@ type Uplink interface {
 	Publish(ctx context.Context, m uplink.Message) error
 }
 
-// Reason says why readings were dropped. It is a label of metrics, so the set is closed.
-type Reason string
+// Outbox keeps readings until the broker has them. Put and Status may be called by several goroutines at once.
+type Outbox struct {
+	cfg     Config
+	dir     string
+	deps    Deps
+	log     *slog.Logger
+	metrics *metrics
+	timer   *time.Timer   // makes a message of what is pending, MaxDelay after its first reading
+	storing chan struct{} // capacity 1: there is something for the disk
+	sending chan struct{} // capacity 1: there is something for the broker, or room for it
 
-// The reasons.
-const (
-	// Unknown: the quantity is not in the catalogue.
-	Unknown Reason = "unknown_quantity"
-	// Memory: the disk did not take them, and memory was full.
-	Memory Reason = "memory"
-	// Bounds: the spool's bounds, by bytes or age, or a full card.
-	Bounds Reason = "bounds"
-	// Undated: measured in an earlier boot whose date nobody has known. As many as fit are in the file aside.
-	Undated Reason = "undated"
-	// Unreadable: the spool found them damaged, or a program of another version has left them.
-	Unreadable Reason = "unreadable"
-	// Stopped: the disk did not take them when the bridge was stopped.
-	Stopped Reason = "stopped"
-)
+	mu     sync.Mutex
+	closed bool
+	// pending are the readings of the next message, and since is when the first of them came.
+	pending []Reading
+	since   clock.Instant
+	message telemetry.Message // to be used again
+	seq     uint64            // the newest that was given
+	made    uint64            // messages made by this process
+	// queue holds the messages in memory, in the order of their numbers; see memory.go.
+	queue []*message
 
-// Reasons lists all reasons.
-func Reasons() []Reason { return []Reason{Unknown, Memory, Bounds, Undated, Unreadable, Stopped} }
+	spool     *spool.Spool // nil while it cannot be opened
+	reader    *spool.Reader
+	disk      diskFault
+	busySince time.Time // when the disk was given what it is at; zero if it is at nothing
+	// stored is what was ever put into the spool, passed what the broker has had of it before the first that it has not,
+	// aheadAcked what it has beyond. Readings count from the making of the spool, frames from Open.
+	stored, passed, aheadAcked totals
 
-// DiskState is how the disk is, in a word.
-type DiskState string
+	flights map[uint64]*flight // with the uplink, by number
+	walk    []step             // see walk.go
+	commit  spool.Position     // up to where the spool may forget
+	// noticed is how many frames the spool has dropped, as far as the sender has come past them.
+	noticed   uint64
+	held      uint64 // readings of this boot that wait for the date
+	heldFrame *frame // the first of their frames
 
-// The states.
-const (
-	DiskFine     DiskState = "fine"
-	DiskFull     DiskState = "full"
-	DiskReadOnly DiskState = "read_only"
-	DiskFailing  DiskState = "failing"
-)
-
-// Status is how an outbox is.
-type Status struct {
-	// WaitingReadings and WaitingMessages have not been acknowledged. After the spool has dropped something they are
-	// estimates until the next acknowledgement.
-	WaitingReadings, WaitingMessages uint64
-	// MemoryReadings and MemoryBytes are the part of them that is not on the disk.
-	MemoryReadings uint64
-	MemoryBytes    int64
-	// UndatedReadings is how many of those that wait were measured in this boot when the date was not known, as far as
-	// sending has come upon them.
-	UndatedReadings uint64
-	// Oldest is how long the oldest of them has waited; 0 if none waits or nobody knows.
-	Oldest time.Duration
-	// DiskBytes is what the spool takes on the disk, of at most MaxBytes.
-	DiskBytes, MaxBytes int64
-	// Put is how many readings were put in, and Dropped how many of all were lost, since Open.
-	Put     uint64
-	Dropped map[Reason]uint64
-	// SentMessages were handed to the uplink, AheadMessages of them before older ones.
-	SentMessages, AheadMessages uint64
-	// AcknowledgedMessages and AcknowledgedReadings have reached the broker, since Open.
-	AcknowledgedMessages, AcknowledgedReadings uint64
-	// LastAcknowledged is when the broker last acknowledged something; 0 if it has not.
-	LastAcknowledged clock.Instant
-	// Seq is the newest sequence number that was given.
-	Seq uint64
-	// Disk is how the disk is; DiskError says it to a person, "" if all is well.
-	Disk      DiskState
-	DiskError string
+	taken, sent, sentAhead uint64
+	acked                  totals
+	lastAck                clock.Instant
+	dropped                map[Reason]uint64
 }
 
-// Outbox keeps readings until the broker has them. Put and Status may be called by several goroutines at once.
-type Outbox struct{}
+// readerName names the cursor in the spool's folder.
+const readerName = "broker"
 
 // Open opens the spool in folder dir. A disk that is full, read-only or failing is no error: the outbox then keeps its
 // messages in memory, sends them from there, says so in its status, and goes over to the disk when that works. ctx
 // bounds Open alone. Run or Close gives back what Open takes.
 func Open(ctx context.Context, cfg Config, dir string, deps Deps) (*Outbox, error) {
-	return nil, errors.ErrUnsupported
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("settings of the outbox: %w", err)
+	}
+	if err := deps.Publisher.Check(); err != nil {
+		return nil, fmt.Errorf("open outbox: publisher: %w", err)
+	}
+	cfg.Spool.Readers = []string{readerName}
+	o := &Outbox{
+		cfg: cfg, dir: dir, deps: deps, log: deps.Log, storing: make(chan struct{}, 1), sending: make(chan struct{}, 1),
+		flights: make(map[uint64]*flight), dropped: make(map[Reason]uint64), disk: diskFault{state: DiskFine},
+		// Beyond what ingest takes for missing messages, whatever it has heard from this publisher before.
+		seq: 1<<32 + rand.Uint64N(1<<40),
+	}
+	var err error
+	if o.metrics, err = newMetrics(deps.Metrics, o.Status); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open outbox: %w", err), o.Close())
+	}
+	if err := o.openSpool(); errors.Is(err, spool.ErrLocked) {
+		return nil, errors.Join(fmt.Errorf("open outbox: %w", err), o.Close())
+	} else if err != nil {
+		o.noteDisk(err)
+	}
+	return o, nil
 }
 
-// Put takes readings. It copies them, never waits for the disk or the network, and never refuses.
-func (o *Outbox) Put(readings []Reading) {}
+// openSpool opens the spool and finds out what is in it. It is called by Open, and then by the goroutine that stores.
+func (o *Outbox) openSpool() error {
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	s, err := spool.Open(filepath.Join(o.dir, "spool"), o.cfg.Spool, o.deps.Metrics, o.log)
+	if err != nil {
+		return err
+	}
+	r, err := s.Reader(readerName)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	first, newest, err := survey(s, r)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spool, o.reader = s, r
+	if newest != nil {
+		o.stored = totals{s.Stats().Frames, newest.total}
+		if o.made == 0 { // otherwise numbers were given while the spool could not be read
+			o.seq = newest.seq
+		}
+	}
+	o.passed.readings = o.stored.readings
+	if first != nil {
+		o.passed.readings = less(first.total, uint64(first.readings))
+	}
+	o.commit = r.Committed()
+	notify(o.sending)
+	return nil
+}
+
+// survey returns the first frame that is not committed and the newest of all, without their bodies; nil where there is
+// none. The reader is where it was afterwards. The newest frame lies in the newest segment, unless a power cut has come
+// between making that and writing to it.
+func survey(s *spool.Spool, r *spool.Reader) (first, newest *frame, err error) {
+	at := r.Committed()
+	if first, err = next(r); err != nil {
+		return nil, nil, err
+	}
+	for segment := s.Stats().End.Segment; newest == nil; segment-- {
+		if err := r.Seek(spool.Position{Segment: segment}); err != nil {
+			return nil, nil, err
+		}
+		for {
+			f, err := next(r)
+			if err != nil {
+				return nil, nil, err
+			}
+			if f == nil {
+				break
+			}
+			newest = f
+		}
+		if segment <= at.Segment || segment == 0 {
+			break
+		}
+	}
+	return first, newest, r.Seek(at)
+}
+
+// next returns the next frame that can be read, without its body, or nil.
+func next(r *spool.Reader) (*frame, error) {
+	for {
+		b, _, ok, err := r.TryNext()
+		if err != nil || !ok {
+			return nil, err
+		}
+		if f, err := parseFrame(b); err == nil {
+			f.body = nil
+			return &f, nil
+		}
+	}
+}
 
 // Run puts readings on the disk and sends them through up until ctx ends. When it returns, everything that was put is on
 // the disk, unless that refuses it for longer than Config.Grace, and the outbox is closed.
-func (o *Outbox) Run(ctx context.Context, up Uplink) error { return errors.ErrUnsupported }
+func (o *Outbox) Run(ctx context.Context, up Uplink) error {
+	var sender, keeper sync.WaitGroup
+	sender.Go(func() { o.send(ctx, up) })
+	kept, stopKeeping := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopKeeping(nil)
+	keeper.Go(func() { o.keep(kept) })
+
+	<-ctx.Done()
+	o.mu.Lock()
+	o.makeMessages()
+	o.closed = true
+	o.mu.Unlock()
+	sender.Wait()
+	stopKeeping(nil)
+	keeper.Wait()
+	left := o.abandon()
+	err := o.Close()
+	if left > 0 {
+		err = errors.Join(fmt.Errorf("%d readings are lost: %s", left, o.Status().DiskError), err)
+	}
+	return err
+}
 
 // Close ends an outbox that does not run.
-func (o *Outbox) Close() error { return errors.ErrUnsupported }
+func (o *Outbox) Close() error {
+	o.mu.Lock()
+	o.closed = true
+	s := o.spool
+	o.spool, o.reader = nil, nil
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	o.mu.Unlock()
+	o.metrics.unregister()
+	if s == nil {
+		return nil
+	}
+	return s.Close()
+}
 
-// Status returns how the outbox is. It is cheap: no file is touched.
-func (o *Outbox) Status() Status { return Status{} }
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Uplink's messages come back through acknowledged.
+var _ Uplink = (*uplink.Publisher)(nil)

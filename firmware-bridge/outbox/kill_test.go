@@ -1,0 +1,5 @@
+package outbox_test
+
+const childEnv = "LAMPPOST_OUTBOX_CHILD"
+
+func child() int { return 0 }
