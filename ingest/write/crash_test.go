@@ -202,8 +202,8 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	if err := write.DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
-	err := write.Config{MaxRetryAfter: -1, DrainTimeout: -1}.Validate()
-	for _, key := range []string{"in_flight: ", "max_body_bytes: ", "max_lines: ", "max_backoff: ", "max_retry_after: ", "drain_timeout: "} {
+	err := write.Config{MinPause: -1, MaxRetryAfter: -1, DrainTimeout: -1}.Validate()
+	for _, key := range []string{"in_flight: ", "max_body_bytes: ", "max_lines: ", "min_pause: ", "max_backoff: ", "max_retry_after: ", "drain_timeout: "} {
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%q is not named in: %v", key, err)
 		}

@@ -48,6 +48,7 @@ type Writer struct {
 	after   spool.Position // frames up to here are settled since before this process
 	read    spool.Position // end of the newest frame that was gathered
 	serial  uint64         // of that frame
+	began   time.Time      // when the newest job was handed to post
 	settled atomic.Pointer[spool.Position]
 
 	free  chan *job // as many as may be in flight
@@ -169,6 +170,7 @@ func (w *Writer) Run(ctx context.Context) {
 			j.sortOut()
 		}
 		w.order <- j
+		w.began = time.Now()
 		posts.Go(func() {
 			w.post(ctx, j)
 			close(j.done)
@@ -203,7 +205,7 @@ func (w *Writer) gather(ctx context.Context, parser *frame.Parser, j *job, ahead
 			data, end, err = w.deps.Reader.Next(ctx)
 		} else {
 			var ok bool
-			if data, end, ok, err = w.deps.Reader.TryNext(); err == nil && !ok {
+			if data, end, ok, err = w.more(ctx, j); err == nil && !ok {
 				return nil, nil
 			}
 		}
@@ -232,6 +234,22 @@ func (w *Writer) gather(ctx context.Context, parser *frame.Parser, j *job, ahead
 	}
 }
 
+// more returns the next frame for a job that has some; ok is false where there is none before the job is due.
+func (w *Writer) more(ctx context.Context, j *job) (data []byte, end spool.Position, ok bool, err error) {
+	data, end, ok, err = w.deps.Reader.TryNext()
+	due := w.began.Add(w.cfg.MinPause)
+	if ok || err != nil || j.full(w.cfg) || !time.Now().Before(due) {
+		return data, end, ok, err
+	}
+	waiting, cancel := context.WithDeadline(ctx, due)
+	defer cancel()
+	data, end, err = w.deps.Reader.Next(waiting)
+	if data == nil && waiting.Err() != nil {
+		return nil, spool.Position{}, false, nil
+	}
+	return data, end, err == nil, err
+}
+
 // parse reads a frame. After an error the reader stands before it again.
 func (w *Writer) parse(parser *frame.Parser, data []byte, next *pendingFrame) error {
 	f := &next.frame
@@ -254,6 +272,11 @@ func (w *Writer) parse(parser *frame.Parser, data []byte, next *pendingFrame) er
 
 // maxParts bounds a job of frames that have few lines, or none.
 const maxParts = 1000
+
+// full tells that hardly a frame could join the job.
+func (j *job) full(cfg Config) bool {
+	return j.n >= maxParts || int64(len(j.body)) >= cfg.MaxBodyBytes || j.lines >= cfg.MaxLines
+}
 
 // fits tells whether a frame may join the job. Suspects come first in a job only: what lies before them must be in the
 // store when it is asked.
