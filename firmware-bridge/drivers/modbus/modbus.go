@@ -157,7 +157,7 @@ func open(ctx context.Context, s driver.Setup) (driver.Sensor, error) {
 		}
 	}
 	for _, overlap := range overlaps(registers) {
-		s.Log.Warn("modbus registers overlap", "sensor", s.Sensor, "registers", overlap)
+		s.Log.Info("modbus registers overlap", "sensor", s.Sensor, "registers", overlap)
 	}
 	return newSensor(s, d, registers, join(spans(registers), *m.MaxGap, m.MaxRegisters), append(identity, texts...)), nil
 }

@@ -135,7 +135,7 @@ func TestValuesThatAreNotThereAreLeftOut(t *testing.T) {
 	got, err := read(t, on, registers(
 		register("address", 0, "type", "i16", "invalid", []any{0x8000}, "quantity", "active_power"),
 		register("address", 1, "type", "f32", "quantity", "voltage"),
-		register("address", 3, "type", "u32", "invalid", []any{0xffffffff}, "quantity", "current"),
+		register("address", 3, "type", "u32", "invalid", []any{uint64(0xffffffff)}, "quantity", "current"),
 		register("address", 5, "exponent_register", 6, "quantity", "apparent_power"),
 		register("address", 7, "exponent_register", 8, "quantity", "reactive_power"),
 	))
