@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,25 +17,59 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lamppost-city/lamppost/broker"
-	"github.com/lamppost-city/lamppost/ingest"
-	"github.com/lamppost-city/lamppost/ingest/live"
+	"github.com/lamppost-city/lamppost/ingest/mqtt"
 	"github.com/lamppost-city/lamppost/internal/secret"
 	"github.com/lamppost-city/lamppost/store/embedded"
-	"github.com/lamppost-city/lamppost/store/influx"
-	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// child is a process that plays one part. It prints a line when it is ready, and ends when its standard input does.
+// What a child process can be.
+const (
+	roleBroker  = "broker"
+	roleStore   = "store"
+	rolePaho    = "paho"    // takes messages with a bare paho client, and acknowledges them
+	roleReader  = "reader"  // takes messages as ingest does, and acknowledges them
+	roleFill    = "fill"    // writes points that are encoded before the clock starts
+	roleIngest  = "ingest"  // is ingest, until all is in the store
+	roleAway    = "away"    // is ingest without a store
+	roleLatency = "latency" // is ingest, and watches how long readings take
+)
+
+// child is a process that plays one part. It prints a line when it is ready, or when it is done, and ends when its
+// standard input does.
 type child struct {
-	log                 *slog.Logger
-	load                load
-	address, login, dir string
+	log                                *slog.Logger
+	load                               load
+	address, login, client, store, dir string
 }
 
-const (
-	bareClient   = "bare"
-	ingestClient = "lamppost-ingest"
-)
+func (c child) run(ctx context.Context, role, profile string) error {
+	if profile != "" {
+		end, err := startProfile(filepath.Join(profile, fmt.Sprintf("%s-%d.pprof", role, os.Getpid())))
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	switch role {
+	case roleBroker:
+		return c.runBroker(ctx)
+	case roleStore:
+		return c.runStore(ctx)
+	case rolePaho:
+		return c.paho(ctx)
+	case roleReader:
+		return c.reader(ctx)
+	case roleFill:
+		return c.fill(ctx)
+	case roleIngest:
+		return c.ingest(ctx)
+	case roleAway:
+		return c.away(ctx)
+	case roleLatency:
+		return c.latency(ctx)
+	}
+	return fmt.Errorf("no role %q", role)
+}
 
 // untilClosed returns a context that ends with standard input.
 func untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -53,12 +86,12 @@ type anyone struct{}
 func (anyone) Required() bool                             { return false }
 func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
 
-func (c child) broker(ctx context.Context) error {
+func (c child) runBroker(ctx context.Context) error {
 	ctx, cancel := untilClosed(ctx)
 	defer cancel()
 	cfg := broker.DefaultConfig()
 	cfg.Listen, cfg.Dir = "127.0.0.1:0", c.dir
-	cfg.Subscribers = []broker.Subscriber{{ClientID: bareClient, Filters: []string{"city/#"}}, {ClientID: ingestClient, Filters: []string{"city/#"}}}
+	cfg.Subscribers = []broker.Subscriber{{ClientID: c.client, Filters: []string{"city/#"}}}
 	b, err := broker.New(cfg, anyone{}, prometheus.NewRegistry(), c.log)
 	if err != nil {
 		return err
@@ -71,7 +104,7 @@ func (c child) broker(ctx context.Context) error {
 	return b.Run(ctx)
 }
 
-func (c child) store(ctx context.Context) error {
+func (c child) runStore(ctx context.Context) error {
 	ctx, cancel := untilClosed(ctx)
 	defer cancel()
 	cfg := embedded.DefaultConfig()
@@ -83,7 +116,7 @@ func (c child) store(ctx context.Context) error {
 	go func() {
 		<-s.Ready()
 		at := s.Influx()
-		fmt.Println(at.URL, at.Token.Reveal()+" "+at.Bucket)
+		fmt.Println(at.URL, at.Token.Reveal(), at.Org, at.Bucket)
 	}()
 	return s.Run(ctx)
 }
@@ -94,7 +127,7 @@ func (c child) paho(ctx context.Context) error {
 	var got atomic.Int64
 	done := make(chan struct{})
 	total := int64(c.load.messages)
-	opts := paho.NewClientOptions().AddBroker("tcp://" + c.address).SetClientID(bareClient).SetUsername(user).SetPassword(password).
+	opts := paho.NewClientOptions().AddBroker("tcp://" + c.address).SetClientID(c.client).SetUsername(user).SetPassword(password).
 		SetCleanSession(false).SetAutoReconnect(false).SetOrderMatters(true).
 		SetDefaultPublishHandler(func(paho.Client, paho.Message) {
 			if got.Add(1) == total {
@@ -114,138 +147,49 @@ func (c child) paho(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	report(total, time.Since(begin), processorTime()-used)
+	report(c.load.messages, time.Since(begin), processorTime()-used)
 	client.Disconnect(250)
 	return nil
 }
 
-// directory registers the load's sensors.
-type directory struct{ load load }
-
-func (d directory) Sensors() ingest.Sensors { return d }
-func (d directory) Version() uint64         { return 1 }
-func (d directory) Sensor(id telemetry.SensorID) (ingest.Sensor, bool) {
-	var i int
-	if _, err := fmt.Sscanf(string(id), "bench-%d", &i); err != nil {
-		return ingest.Sensor{}, false
-	}
-	return ingest.Sensor{Site: fmt.Sprintf("corner-%d", i/4), District: "harbour"}, true
-}
-func (d directory) Publisher(telemetry.SensorID) bool { return false }
-
-// line opens ingest: login is the broker's, then the store's URL, token and bucket, separated by spaces.
-func (c child) line(ctx context.Context, hub *live.Hub) (*ingest.Line, *influx.Client, *prometheus.Registry, error) {
-	at := strings.Fields(c.login)
-	if len(at) != 4 {
-		return nil, nil, nil, fmt.Errorf("login %q has %d parts", c.login, len(at))
-	}
-	icfg := influx.DefaultConfig()
-	icfg.URL, icfg.Token, icfg.Bucket = at[1], secret.String(at[2]), at[3]
-	client, err := influx.New(icfg, c.log)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	cfg := ingest.DefaultConfig()
-	cfg.Dir = filepath.Join(c.dir, "ingest")
-	cfg.Broker.URL = "mqtt://" + c.address
-	user, password, _ := strings.Cut(at[0], ":")
-	cfg.Broker.User, cfg.Broker.Password = user, secret.String(password)
-	reg := prometheus.NewRegistry()
-	line, err := ingest.Open(ctx, cfg, ingest.Deps{Directory: directory{c.load}, Store: client, Hub: hub, Metrics: reg, Log: c.log})
-	return line, client, reg, err
+// brokerConfig is ingest's connection to the broker.
+func (c child) brokerConfig() mqtt.Config {
+	cfg := mqtt.DefaultConfig()
+	cfg.URL, cfg.ClientID = "mqtt://"+c.address, c.client
+	user, password, _ := strings.Cut(c.login, ":")
+	cfg.User, cfg.Password = user, secret.String(password)
+	return cfg
 }
 
-// ingest is the whole of it, from the broker to the store. Away, the store is not there, and reading the messages into
-// the spool is all.
-func (c child) ingest(ctx context.Context, away bool) (err error) {
-	line, client, reg, err := c.line(ctx, nil)
+// reader is the cheapest that a subscriber can be: what it reaches is what the broker gives.
+func (c child) reader(ctx context.Context) error {
+	session, err := mqtt.New(c.brokerConfig(), 0, prometheus.NewRegistry(), c.log)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	if c.load.profile != "" {
-		end, err := startProfile(filepath.Join(c.load.profile, fmt.Sprintf("ingest-%d.pprof", os.Getpid())))
-		if err != nil {
-			return err
-		}
-		defer end()
-	}
 	running, stop := context.WithCancel(ctx)
+	out, ended := make(chan *mqtt.Batch, 16), make(chan error, 1)
 	begin, used := time.Now(), processorTime()
-	ended := make(chan error, 1)
-	go func() { ended <- line.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended, line.Close())
-	}()
-	points, readings := int64(c.load.messages), int64(3*c.load.messages)
-	if c.load.messages == 0 {
-		points, readings = int64(packedReadings*c.load.packed), int64(packedReadings*c.load.packed)
-	}
-	done := func() bool { return counter(reg, "lamppost_ingest_written_points_total") >= float64(points) }
-	if away {
-		done = func() bool { return line.Flow().Totals.Received >= readings }
-	}
-	for !done() {
+	go func() { ended <- session.Run(running, out) }()
+	for got := 0; got < c.load.messages && ctx.Err() == nil; {
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case batch := <-out:
+			got += len(batch.Deliveries)
+			if err := batch.Acknowledge(); err != nil {
+				stop()
+				return err
+			}
+			batch.Release()
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
-	report(max(int64(c.load.messages), int64(c.load.packed)), time.Since(begin), processorTime()-used)
-	if sums := line.Flow().Totals; sums.Received != readings || sums.Accepted != readings || !away && sums.Written != readings {
-		return fmt.Errorf("ledger says %+v, want %d readings", sums, readings)
-	}
-	return nil
-}
-
-// latency watches how long readings take, and prints the 99th percentiles in milliseconds: until they are live, and
-// until they can be queried.
-func (c child) latency(ctx context.Context) (err error) {
-	var hub live.Hub
-	line, client, _, err := c.line(ctx, &hub)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	subscription := hub.Subscribe(4096)
-	defer subscription.Close()
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- line.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended, line.Close())
-	}()
-	<-line.Ready()
-	var d delays
-	if err := d.watch(ctx, subscription, client); err != nil {
-		return err
-	}
-	if lost := subscription.Lost(); lost > 0 || len(d.live) == 0 {
-		return fmt.Errorf("%d live readings seen, %d missed", len(d.live), lost)
-	}
-	fmt.Println(float64(p99(d.live))/1e6, float64(p99(d.queryable))/1e6, len(d.live), len(d.queryable))
-	return nil
-}
-
-// counter reads a metric.
-func counter(reg *prometheus.Registry, name string) float64 {
-	families, err := reg.Gather()
-	if err != nil {
-		return 0
-	}
-	for _, family := range families {
-		if family.GetName() == name {
-			return family.GetMetric()[0].GetCounter().GetValue()
-		}
-	}
-	return 0
+	report(c.load.messages, time.Since(begin), processorTime()-used)
+	stop()
+	return <-ended
 }
 
 // report prints messages, seconds and seconds of processor time.
-func report(n int64, took, used time.Duration) {
+func report(n int, took, used time.Duration) {
 	fmt.Println(n, took.Seconds(), used.Seconds())
 }
 

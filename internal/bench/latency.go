@@ -15,18 +15,37 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// pacedFor is how long readings are sent at half load.
-const pacedFor = 10 * time.Second
+// latency watches how long readings take, and prints the 99th percentiles in milliseconds: until they are live, and
+// until they can be queried.
+func (c child) latency(ctx context.Context) (err error) {
+	var hub live.Hub
+	subscription := hub.Subscribe(4096)
+	defer subscription.Close()
+	line, err := c.start(ctx, &hub)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, line.end()) }()
+	var d delays
+	if err := d.watch(ctx, subscription, line.client); err != nil {
+		return err
+	}
+	if lost := subscription.Lost(); lost > 0 || len(d.live) == 0 {
+		return fmt.Errorf("%d live readings seen, %d missed", len(d.live), lost)
+	}
+	fmt.Println(float64(p99(d.live))/1e6, float64(p99(d.queryable))/1e6)
+	return nil
+}
 
 // paced publishes at a steady rate, each message with the time at which it is sent.
-func (l load) paced(ctx context.Context, address string, rate float64, log *slog.Logger) (err error) {
+func (l load) paced(ctx context.Context, address string, rate float64, during time.Duration, log *slog.Logger) (err error) {
 	p, end, err := publisher(ctx, address, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	began, sent := time.Now(), 0
-	for time.Since(began) < pacedFor {
+	for time.Since(began) < during {
 		for ; float64(sent) < rate*time.Since(began).Seconds(); sent++ {
 			topic := "city/" + string(l.sensor(sent)) + "/readings"
 			payload := fmt.Appendf(nil, `{"time":%d,"speed":%.1f,"intensity":%d,"occupancy":0.5}`, time.Now().UnixMilli(), 30+float64(sent%400)/10, sent%40)
@@ -47,7 +66,7 @@ type delays struct{ live, queryable []time.Duration }
 func (d *delays) watch(ctx context.Context, s *live.Subscription, client *influx.Client) error {
 	asked := make(chan error, 1)
 	asked <- nil
-	quiet := time.NewTimer(3 * pacedFor) // for the first
+	quiet := time.NewTimer(30 * time.Second) // for the first
 	defer quiet.Stop()
 	for {
 		select {

@@ -13,42 +13,56 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry/senml"
 )
 
-// load is what is sent: every sensor reports speed, intensity and occupancy; the k-th message of a sensor is measured
-// k seconds after the beginning.
+// Kinds of load. The k-th message of a sensor is measured k seconds after the beginning.
+const (
+	// threeFields are messages of plain JSON with speed, intensity and occupancy: three readings, one point.
+	threeFields = "three"
+	// hundred are messages of SenML in CBOR with a hundred values of one quantity: a hundred readings, a hundred points.
+	hundred = "hundred"
+)
+
+// packedReadings is how many readings a message of the load hundred holds.
+const packedReadings = 100
+
+// load is what is sent.
 type load struct {
-	messages, packed, sensors int
-	// profile is a folder for processor profiles, "" for none.
-	profile string
+	kind              string
+	messages, sensors int
 }
 
-// packedReadings is how many readings one SenML message of the load holds.
-const packedReadings = 100
+// readings is how many readings a message holds.
+func (l load) readings() int {
+	if l.kind == hundred {
+		return packedReadings
+	}
+	return 3
+}
 
 func (l load) sensor(i int) telemetry.SensorID {
 	return telemetry.SensorID("bench-" + strconv.Itoa(i%l.sensors))
 }
 
-func (l load) begin() time.Time { return time.Now().Add(-24 * time.Hour).Truncate(time.Hour) }
+// beginning is the measured time of the first messages.
+func beginning() time.Time { return time.Now().Add(-24 * time.Hour).Truncate(time.Hour) }
 
-// message is the i-th: plain JSON with three fields.
+// message is the i-th.
 func (l load) message(i int, begin time.Time) (topic string, payload []byte) {
+	topic = "city/" + string(l.sensor(i)) + "/readings"
+	if l.kind == hundred {
+		return topic, l.senml(i, begin)
+	}
+	return topic, l.json(i, begin)
+}
+
+func (l load) json(i int, begin time.Time) []byte {
 	at := begin.Add(time.Duration(i/l.sensors) * time.Second)
-	payload = make([]byte, 0, 112)
+	payload := make([]byte, 0, 112)
 	payload = append(payload, `{"time":"`...)
 	payload = at.UTC().AppendFormat(payload, "2006-01-02T15:04:05.000Z07:00")
-	payload = fmt.Appendf(payload, `","seq":%d,"speed":%.1f,"intensity":%d,"occupancy":%.2f}`, i/l.sensors, 30+float64(i%400)/10, i%40, float64(i%100)/100)
-	return "city/" + string(l.sensor(i)) + "/readings", payload
+	return fmt.Appendf(payload, `","seq":%d,"speed":%.1f,"intensity":%d,"occupancy":%.2f}`, i/l.sensors, 30+float64(i%400)/10, i%40, float64(i%100)/100)
 }
 
-// line is the same as line protocol, as ingest writes it.
-func (l load) line(dst []byte, i int, begin time.Time) []byte {
-	at := begin.Add(time.Duration(i/l.sensors) * time.Second)
-	return fmt.Appendf(dst, "traffic,district=harbour,sensor=%s,site=corner-%d speed=%.1f,intensity=%d,occupancy=%.2f %d\n",
-		l.sensor(i), i%l.sensors/4, 30+float64(i%400)/10, i%40, float64(i%100)/100, at.UnixMilli())
-}
-
-// pack is the i-th message of a hundred readings, SenML in CBOR.
-func (l load) pack(i int, begin time.Time) (topic string, payload []byte) {
+func (l load) senml(i int, begin time.Time) []byte {
 	id := l.sensor(i)
 	m := telemetry.Message{Seq: uint64(i / l.sensors), HasSeq: true}
 	quantity, _ := telemetry.QuantityByName("speed")
@@ -58,7 +72,22 @@ func (l load) pack(i int, begin time.Time) (topic string, payload []byte) {
 			Measured: telemetry.MilliOf(begin.Add(time.Duration(i/l.sensors*packedReadings+k) * time.Second)),
 		})
 	}
-	return "city/" + string(id) + "/readings", senml.AppendCBOR(nil, &m, id)
+	return senml.AppendCBOR(nil, &m, id)
+}
+
+// lines are the i-th message's points in line protocol, as ingest writes them.
+func (l load) lines(dst []byte, i int, begin time.Time) []byte {
+	if l.kind == hundred {
+		for k := range packedReadings {
+			at := begin.Add(time.Duration(i/l.sensors*packedReadings+k) * time.Second)
+			dst = fmt.Appendf(dst, "traffic,channel=packed,district=harbour,sensor=%s,site=corner-%d speed=%.1f %d\n",
+				l.sensor(i), i%l.sensors/4, 30+float64((i+k)%400)/10, at.UnixMilli())
+		}
+		return dst
+	}
+	at := begin.Add(time.Duration(i/l.sensors) * time.Second)
+	return fmt.Appendf(dst, "traffic,district=harbour,sensor=%s,site=corner-%d speed=%.1f,intensity=%d,occupancy=%.2f %d\n",
+		l.sensor(i), i%l.sensors/4, 30+float64(i%400)/10, i%40, float64(i%100)/100, at.UnixMilli())
 }
 
 // publisher sends messages until they are acknowledged. end must be called, and tells what went wrong.
@@ -77,18 +106,19 @@ func publisher(ctx context.Context, address string, log *slog.Logger) (p *uplink
 	}, nil
 }
 
-// publish sends n messages and waits until all are acknowledged.
-func publish(ctx context.Context, address string, n int, message func(i int) (string, []byte), log *slog.Logger) (err error) {
+// publish sends the load's messages, or as many as come until the given time if that is not zero, and waits until all
+// are acknowledged. It returns how many there were.
+func (l load) publish(ctx context.Context, address string, until time.Time, log *slog.Logger) (n int, err error) {
 	p, end, err := publisher(ctx, address, log)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	for i := range n {
-		topic, payload := message(i)
-		if err := p.Publish(ctx, uplink.Message{Topic: topic, Payload: payload, Readings: 1}); err != nil {
-			return err
+	for begin := beginning(); until.IsZero() && n < l.messages || time.Now().Before(until); n++ {
+		topic, payload := l.message(n, begin)
+		if err := p.Publish(ctx, uplink.Message{Topic: topic, Payload: payload, Readings: l.readings()}); err != nil {
+			return n, err
 		}
 	}
-	return p.Flush(ctx)
+	return n, p.Flush(ctx)
 }

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"strings"
-	"text/tabwriter"
+	"time"
 )
 
 func main() {
@@ -19,72 +17,47 @@ func main() {
 	}
 }
 
+// settings are what a person may set.
+type settings struct {
+	messages, packed, sensors, rounds int
+	away, paced                       time.Duration
+	profile                           string
+}
+
 func run() error {
+	var s settings
+	flag.IntVar(&s.messages, "messages", 200_000, "messages of three readings each")
+	flag.IntVar(&s.packed, "packed", 20_000, "messages of a hundred readings each (SenML CBOR)")
+	flag.IntVar(&s.sensors, "sensors", 1_000, "sensors that send them")
+	flag.IntVar(&s.rounds, "rounds", 3, "times each is measured; the median counts")
+	flag.DurationVar(&s.away, "away", 0, "measure only this: ingest at full speed for so long, with the store away")
+	flag.DurationVar(&s.paced, "paced", 10*time.Second, "how long readings are sent at half load, for the delays")
+	flag.StringVar(&s.profile, "profile", "", "write a processor profile of each process into this folder")
+	var c child
 	role := flag.String("role", "", "internal: what this child process is")
-	messages := flag.Int("messages", 200_000, "messages of three readings each")
-	packed := flag.Int("packed", 4_000, "messages of a hundred readings each (SenML CBOR)")
-	sensors := flag.Int("sensors", 1_000, "sensors that send them")
-	rounds := flag.Int("rounds", 3, "times each is measured; the median counts")
-	address := flag.String("address", "", "internal")
-	login := flag.String("login", "", "internal")
-	dir := flag.String("dir", "", "internal")
-	profile := flag.String("profile", "", "write a processor profile of each ingest process into this folder")
+	flag.StringVar(&c.load.kind, "load", "", "internal")
+	flag.IntVar(&c.load.messages, "count", 0, "internal")
+	flag.StringVar(&c.address, "address", "", "internal")
+	flag.StringVar(&c.login, "login", "", "internal")
+	flag.StringVar(&c.client, "client", "", "internal")
+	flag.StringVar(&c.store, "store", "", "internal")
+	flag.StringVar(&c.dir, "dir", "", "internal")
 	flag.Parse()
+	c.load.sensors = s.sensors
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	level := slog.LevelWarn
-	if *role == "ingest-away" {
+	if *role == roleAway {
 		level = slog.LevelError // that the store is away is meant
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	load := load{messages: *messages, packed: *packed, sensors: *sensors, profile: *profile}
-	child := child{log: log, load: load, address: *address, login: *login, dir: *dir}
-	switch *role {
-	case "":
-		return measure(ctx, load, *rounds, log)
-	case "broker":
-		return child.broker(ctx)
-	case "store":
-		return child.store(ctx)
-	case "paho":
-		return child.paho(ctx)
-	case "ingest":
-		return child.ingest(ctx, false)
-	case "ingest-away":
-		return child.ingest(ctx, true)
-	case "latency":
-		return child.latency(ctx)
+	c.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	if *role != "" {
+		return c.run(ctx, *role, s.profile)
 	}
-	return fmt.Errorf("no role %q", *role)
-}
-
-// row is a line of the table.
-type row struct {
-	what, value, ratio, bar string
-}
-
-func printTable(rows []row) {
-	host, _ := os.Hostname()
-	fmt.Printf("\n%s: %s, %d processors, %s\n\n", host, processor(), runtime.NumCPU(), runtime.Version())
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "what\tmeasured\tratio\tbar")
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.what, r.value, r.ratio, r.bar)
+	b := bench{settings: s, log: c.log}
+	if s.away > 0 {
+		return b.away(ctx)
 	}
-	_ = w.Flush()
-}
-
-// processor names the machine's processor as Linux does.
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
+	return b.measure(ctx)
 }
