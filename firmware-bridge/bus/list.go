@@ -27,7 +27,7 @@ func List(root string) []Config {
 		add(Serial, "dev/ttyACM*")
 	}
 	add(Serial, "dev/ttyAMA*")
-	if found, err := filepath.Glob(filepath.Join(root, "sys/bus/w1/devices/*-*")); err == nil && len(found) > 0 {
+	if found, err := filepath.Glob(filepath.Join(root, "sys", "bus", "w1", "devices", "*-*")); err == nil && len(found) > 0 {
 		all = append(all, Config{ID: "onewire", Type: OneWire})
 	}
 	return all

@@ -36,6 +36,13 @@ func (r *rig) putEach(from, to int) {
 	}
 }
 
+// oldestFirst is a configuration in which nothing goes ahead.
+func oldestFirst() outbox.Config {
+	cfg := config()
+	cfg.NewestShare = 0
+	return cfg
+}
+
 func TestNothingIsSentBeforeTheDateIsKnownAndAllOfItThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := newBoard(1, noon), newLine(true)
@@ -63,10 +70,10 @@ func TestUndatedReadingsOfThisBootSurviveARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		b, l := newBoard(1, noon), newLine(true)
-		r := start(t, config(), dir, b, l)
+		r := start(t, oldestFirst(), dir, b, l)
 		r.putEach(0, 100)
 		r.ended()
-		r = start(t, config(), dir, b, l)
+		r = start(t, oldestFirst(), dir, b, l)
 		r.putEach(100, 150)
 		time.Sleep(2 * time.Second)
 		if l.sent() != 0 {
@@ -83,14 +90,14 @@ func TestUndatedReadingsOfAnEarlierBootAreDatedIfItsDateBecameKnown(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		first := newBoard(1, noon)
-		r := start(t, config(), dir, first, newLine(false))
+		r := start(t, oldestFirst(), dir, first, newLine(false))
 		r.putEach(0, 100)
 		first.tell(r.clock)
 		synctest.Wait() // the clock keeps it; nothing reaches the broker
 		r.ended()
 
 		second, l := newBoard(2, noon.AddDate(0, 1, 0)), newLine(true)
-		r = start(t, config(), dir, second, l)
+		start(t, oldestFirst(), dir, second, l)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		dates(t, l.decoded(t), noon, time.Second)
@@ -102,12 +109,12 @@ func TestReadingsThatNobodyCanDateAreSetAsideAndBlockNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		first := newBoard(1, noon)
-		r := start(t, config(), dir, first, newLine(true))
+		r := start(t, oldestFirst(), dir, first, newLine(true))
 		r.putEach(0, 95)
 		r.ended()
 
 		second, l := newBoard(2, noon.AddDate(0, 1, 0)), newLine(true)
-		r = start(t, config(), dir, second, l)
+		r = start(t, oldestFirst(), dir, second, l)
 		r.putEach(0, 20)
 		second.tell(r.clock)
 		r.delivered()
@@ -120,7 +127,7 @@ func TestReadingsThatNobodyCanDateAreSetAsideAndBlockNothing(t *testing.T) {
 		r.ended()
 
 		for range 3 { // and not a second time
-			r = start(t, config(), dir, second, newLine(true))
+			r = start(t, oldestFirst(), dir, second, newLine(true))
 			r.delivered()
 			if s := r.Status(); s.Dropped[outbox.Undated] != 0 {
 				t.Errorf("%+v", s)
@@ -244,13 +251,13 @@ func TestMixedBacklogIsDatedFrameByFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		first := newBoard(1, noon)
-		r := start(t, config(), dir, first, newLine(false))
+		r := start(t, oldestFirst(), dir, first, newLine(false))
 		r.putEach(0, 50)
 		first.tell(r.clock)
 		r.putEach(50, 100)
 		r.ended()
 		second := newBoard(2, noon.Add(1000*time.Second))
-		r = start(t, config(), dir, second, newLine(false))
+		r = start(t, oldestFirst(), dir, second, newLine(false))
 		for i := range 50 { // numbered by the first machine's seconds
 			time.Sleep(time.Second)
 			one := reading(1001 + i)
@@ -258,7 +265,7 @@ func TestMixedBacklogIsDatedFrameByFrame(t *testing.T) {
 		}
 		r.ended()
 		l := newLine(true)
-		r = start(t, config(), dir, second, l)
+		r = start(t, oldestFirst(), dir, second, l)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		check(t, "what can be dated", numbers(l.decoded(t)), upTo(0, 100))

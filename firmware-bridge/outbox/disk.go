@@ -138,7 +138,7 @@ func (o *Outbox) unstored() (*message, *spool.Spool) {
 // store puts m into the spool. A frame of which the spool does not know whether it is in is stored again: the broker may
 // get it twice.
 func (o *Outbox) store(m *message, s *spool.Spool) error {
-	_, err := s.TryAppend(context.Background(), m.append(nil))
+	_, err := s.TryAppend(context.Background(), m.bytes())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	m.busy, o.busySince = false, time.Time{}

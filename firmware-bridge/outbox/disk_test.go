@@ -140,7 +140,7 @@ func TestReadingsAreSentFromMemoryWhileThereIsNoDisk(t *testing.T) {
 		if err := os.WriteFile(place, nil, 0o600); err != nil { // a file where the folder should be
 			t.Fatal(err)
 		}
-		r := start(t, config(), dir, b, l)
+		r := start(t, oldestFirst(), dir, b, l)
 		b.tell(r.clock)
 		if s := r.Status(); s.Disk != outbox.DiskFailing || s.DiskError == "" {
 			t.Errorf("%+v", s)
@@ -168,7 +168,7 @@ func TestReadingsAreSentFromMemoryWhileThereIsNoDisk(t *testing.T) {
 		was := r.Status().Seq
 
 		l = newLine(true)
-		r = start(t, config(), dir, b, l)
+		r = start(t, oldestFirst(), dir, b, l)
 		r.put(300, 310)
 		r.delivered()
 		got := l.decoded(t)
@@ -188,7 +188,7 @@ func TestMemoryIsBoundedAndTheOldestGo(t *testing.T) {
 		if err := os.WriteFile(place, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg := config()
+		cfg := oldestFirst()
 		cfg.MemoryBytes, cfg.Grace = 64<<10, 100*time.Millisecond
 		r := start(t, cfg, dir, b, l)
 		b.tell(r.clock)

@@ -47,9 +47,9 @@ var (
 	errVersion = errors.New("the frame was written by another version")
 )
 
-// append appends f as it lies in the spool.
-func (f *frame) append(dst []byte) []byte {
-	dst = append(dst, frameVersion, byte(f.kind))
+// bytes are f as it lies in the spool.
+func (f *frame) bytes() []byte {
+	dst := []byte{frameVersion, byte(f.kind)}
 	dst = binary.AppendUvarint(dst, f.seq)
 	dst = binary.AppendUvarint(dst, f.total)
 	dst = binary.AppendUvarint(dst, uint64(f.readings))

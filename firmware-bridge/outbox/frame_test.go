@@ -26,7 +26,7 @@ func frames() []frame {
 
 func TestFramesAreReadAsTheyWereWritten(t *testing.T) {
 	for _, want := range frames() {
-		got, err := parseFrame(want.append(nil))
+		got, err := parseFrame(want.bytes())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestFramesAreReadAsTheyWereWritten(t *testing.T) {
 
 func FuzzParseFrame(f *testing.F) {
 	for _, one := range frames() {
-		whole := one.append(nil)
+		whole := one.bytes()
 		f.Add(whole)
 		f.Add(whole[:len(whole)/2])
 	}
@@ -59,7 +59,7 @@ func FuzzParseFrame(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := parseFrame(one.append(nil))
+		again, err := parseFrame(one.bytes())
 		if err != nil || again.seq != one.seq || again.total != one.total || again.readings != one.readings || !bytes.Equal(again.body, one.body) {
 			t.Fatalf("%+v is read again as %+v, %v", one, again, err)
 		}

@@ -228,14 +228,14 @@ func slow(t *testing.T, perAck float64, gaps, mostBehind, leastAhead int) {
 // mostGaps is how many gaps in the numbers there are at worst, as they come.
 func mostGaps(all []uint64) (most int) {
 	seen := map[uint64]bool{}
-	first, last, gaps := all[0], all[0], 0
+	first, last := all[0], all[0]
 	for _, seq := range all {
 		seen[seq] = true
 		last = max(last, seq)
 		if len(seen)%50 > 0 { // counting takes its time
 			continue
 		}
-		gaps = 0
+		gaps := 0
 		for s := first; s < last; s++ {
 			if seen[s] && !seen[s+1] {
 				gaps++

@@ -176,6 +176,9 @@ func (s *sender) consider(f *frame, start, end spool.Position) (*outgoing, error
 		return nil, nil
 	}
 	payload, err := s.compose(f)
+	if err == nil && s.held != nil && f.kind == undated {
+		err = errNotYet // the date has become known this moment: those before it go first
+	}
 	switch {
 	case err == nil:
 		fl := &flight{seq: f.seq, readings: f.readings}
