@@ -297,6 +297,22 @@ func status(t *testing.T, c *cabinet) (control.Status, error) {
 	return s, err
 }
 
+// killed kills the bridge, once more if the city does not hear of it: the embedded broker loses about one will in sixty, see
+// docs/decisions/embedded-broker.md.
+func killed(t *testing.T, c *cabinet, city *control.City, b *endtoend.Process) {
+	t.Helper()
+	for range 3 {
+		b.Kill()
+		pause(3 * time.Second)
+		if s, err := city.Bridge(me); err == nil && s.State == control.Offline {
+			return
+		}
+		t.Log("the city has not heard that the bridge is gone")
+		b = c.start()
+		pause(3 * time.Second)
+	}
+}
+
 // TestTheCityRunsABridgeFromAfar changes settings, gives commands and hears of what is wrong.
 func TestTheCityRunsABridgeFromAfar(t *testing.T) {
 	c := newCabinet(t, thermometers(3, time.Second))
@@ -371,17 +387,7 @@ func TestTheCityRunsABridgeFromAfar(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait("SIGHUP reads the file again", func(s control.Status) bool { return len(s.Sensors) == 1 })
-	// Once more if the city does not hear of it: the embedded broker loses about one will in sixty.
-	for range 3 {
-		b.Kill()
-		pause(3 * time.Second)
-		if s, err := city.Bridge(me); err == nil && s.State == control.Offline {
-			break
-		}
-		t.Log("the city has not heard that the bridge is gone")
-		b = c.start()
-		pause(3 * time.Second)
-	}
+	killed(t, c, city, b)
 	wait("the broker says that it is gone", func(s control.Status) bool { return s.State == control.Offline })
 	if kept, err := city.Bridge(me); err != nil || !slices.ContainsFunc(kept.Sensors, func(r control.SensorReport) bool { return r.ID == "air-0" }) {
 		t.Errorf("what was known last: %+v, %v", kept, err)
