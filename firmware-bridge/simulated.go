@@ -45,7 +45,11 @@ func Examples(drivers []driver.Driver) ([]byte, error) {
 			return nil, fmt.Errorf("example of %s: %w", d.Name, err)
 		}
 		id := fmt.Sprintf("%s-%d", d.Bus, i)
-		fmt.Fprintf(&buses, "  - {id: %s, type: %s, device: simulated}\n", id, d.Bus)
+		device := "simulated"
+		if d.Bus == bus.Modbus {
+			device = "tcp://127.0.0.1:502" // never dialled; a line's address has to have a form
+		}
+		fmt.Fprintf(&buses, "  - {id: %s, type: %s, device: '%s'}\n", id, d.Bus, device)
 		for j, line := range strings.Split(strings.TrimRight(d.Example, "\n"), "\n") {
 			switch {
 			case line == "bus: "+example.Bus:

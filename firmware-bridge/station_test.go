@@ -46,6 +46,13 @@ func (d *device) Close() error {
 	return nil
 }
 
+// times says how often the device was opened and closed so far.
+func (d *device) times() (opened, closed int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.opened, d.closed
+}
+
 type talker struct{ *device }
 
 func (t talker) Listen(ctx context.Context, deliver func([]driver.Measurement)) error {
@@ -238,8 +245,8 @@ func TestSensorMendsItselfWhenTheCauseIsGone(t *testing.T) {
 		if r := s.report("loop-1"); r.State != control.Failing || r.Kind != fault.Absent || r.Advice != "look at the cable" {
 			t.Errorf("while it is away: %+v", r)
 		}
-		if d.opened > 20 {
-			t.Errorf("opened %d times in 5 minutes; a bus is not to be pestered", d.opened)
+		if opened, _ := d.times(); opened > 20 {
+			t.Errorf("opened %d times in 5 minutes; a bus is not to be pestered", opened)
 		}
 		before := s.readings("loop-1")
 		time.Sleep(5*time.Minute + 2*longestPause)
@@ -247,7 +254,7 @@ func TestSensorMendsItselfWhenTheCauseIsGone(t *testing.T) {
 			t.Errorf("when it is back: %+v", r)
 		}
 		s.end()
-		if d.closed == 0 {
+		if _, closed := d.times(); closed == 0 {
 			t.Error("it was not closed")
 		}
 	})
@@ -275,8 +282,9 @@ func TestWhatASensorSaysByItselfIsTaken(t *testing.T) {
 			t.Errorf("%d readings, want 3", n)
 		}
 		time.Sleep(time.Minute)
-		if n := s.readings("loop-1"); n != 6 || d.opened != 2 || d.closed != 1 {
-			t.Errorf("%d readings, opened %d times, closed %d times; a listener that ends is opened anew", n, d.opened, d.closed)
+		opened, closed := d.times()
+		if n := s.readings("loop-1"); n != 6 || opened != 2 || closed != 1 {
+			t.Errorf("%d readings, opened %d times, closed %d times; a listener that ends is opened anew", n, opened, closed)
 		}
 		s.end()
 	})
@@ -293,7 +301,8 @@ func TestSettingsLeaveAloneWhatTheyDoNotChange(t *testing.T) {
 		s.end()
 		got := make(map[telemetry.SensorID]string)
 		for id, d := range devices {
-			got[id] = fmt.Sprintf("opened %d, closed %d", d.opened, d.closed)
+			opened, closed := d.times()
+			got[id] = fmt.Sprintf("opened %d, closed %d", opened, closed)
 		}
 		want := map[telemetry.SensorID]string{
 			"keep-1": "opened 1, closed 1", "change-1": "opened 2, closed 2", "go-1": "opened 1, closed 1", "come-1": "opened 1, closed 1",
