@@ -46,7 +46,9 @@ func (l *serialLine) Open(driver Mode) (Port, error) {
 		return nil, l.fault(mode, err)
 	}
 	l.used = true
-	return &serialPort{Port: p, line: l}, nil
+	open := &serialPort{port: p, line: l}
+	open.timeout.Store(-1)
+	return open, nil
 }
 
 // library is the mode in the library's words.
@@ -97,52 +99,99 @@ func serialDevices() string {
 }
 
 // serialPort is an open line. It tells the end that its user made from the one that a pulled plug made: the library calls
-// both "closed".
+// both "closed". And it does not close the line under a Read or Write: the library would go on with the number of a file that
+// may be another's by then.
 type serialPort struct {
-	serial.Port
+	port   serial.Port
 	line   *serialLine
 	closed atomic.Bool
+
+	timeout atomic.Int64 // of a Read, in nanoseconds
+	reading sync.Mutex   // held for a slice of a Read
+	writing sync.Mutex
 }
+
+// slice is how long the library reads at a stretch, and so how long Close takes at most.
+const slice = 200 * time.Millisecond
 
 // Read returns 0 bytes and no error when the time set by SetReadTimeout has passed.
 func (p *serialPort) Read(b []byte) (int, error) {
-	n, err := p.Port.Read(b)
+	timeout := time.Duration(p.timeout.Load())
+	for began := time.Now(); ; {
+		left := timeout - time.Since(began)
+		wait := max(0, left)
+		if timeout < 0 || left > slice {
+			wait = slice
+		}
+		n, err := p.readSlice(b, wait)
+		if n > 0 || err != nil || timeout >= 0 && time.Since(began) >= timeout {
+			return n, err
+		}
+	}
+}
+
+func (p *serialPort) readSlice(b []byte, wait time.Duration) (int, error) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if p.closed.Load() {
+		return 0, os.ErrClosed
+	}
+	if err := p.port.SetReadTimeout(wait); err != nil {
+		return 0, p.lost(err)
+	}
+	n, err := p.port.Read(b)
 	return n, p.lost(err)
 }
 
 // Write sends bytes.
 func (p *serialPort) Write(b []byte) (int, error) {
-	n, err := p.Port.Write(b)
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.closed.Load() {
+		return 0, os.ErrClosed
+	}
+	n, err := p.port.Write(b)
 	return n, p.lost(err)
 }
 
-// SetReadTimeout bounds a Read; a negative time means that it waits for ever.
+// SetReadTimeout bounds the Reads from now on; a negative time means that they wait for ever.
 func (p *serialPort) SetReadTimeout(d time.Duration) error {
-	if d < 0 {
-		d = serial.NoTimeout
-	}
-	return p.Port.SetReadTimeout(d)
+	p.timeout.Store(int64(d))
+	return nil
 }
 
 // ResetInputBuffer forgets what has come in and was not read.
-func (p *serialPort) ResetInputBuffer() error { return p.lost(p.Port.ResetInputBuffer()) }
+func (p *serialPort) ResetInputBuffer() error {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if p.closed.Load() {
+		return os.ErrClosed
+	}
+	return p.lost(p.port.ResetInputBuffer())
+}
 
 func (p *serialPort) lost(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case p.closed.Load():
-		return os.ErrClosed
 	}
 	return fault.New(fault.Lost, fmt.Errorf("%s: %w: %w", p.line.cfg.Device, errHungUp, err), "look at the plug of the adapter or the line")
 }
 
-// Close ends a Read that waits, and lets another open the line.
+// Close ends a Read that waits, and lets another open the line. A Write that hangs in the kernel holds it up for a second.
 func (p *serialPort) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	err := p.Port.Close()
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	for range 100 {
+		if p.writing.TryLock() {
+			defer p.writing.Unlock()
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	err := p.port.Close()
 	p.line.mu.Lock()
 	defer p.line.mu.Unlock()
 	p.line.used = false
