@@ -72,6 +72,10 @@ var energyQuantities = []Quantity{
 		Name: "latitude", Title: "Latitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -90, Max: 90,
 	},
 	{
+		// Zigbee's LQI, and what is like it: each maker's own scale, so it compares a device with itself.
+		Name: "link_quality", Title: "Link quality", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 255,
+	},
+	{
 		Name: "longitude", Title: "Longitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -180, Max: 180,
 	},
 	{
