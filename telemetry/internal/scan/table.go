@@ -18,6 +18,12 @@ func (t *Table[V]) Get(text []byte) (V, bool) {
 	return v, ok
 }
 
+// Find is Get for a text that is a string already.
+func (t *Table[V]) Find(text string) (V, bool) {
+	v, ok := t.known[text]
+	return v, ok
+}
+
 // Put remembers what the text means.
 func (t *Table[V]) Put(text string, v V) {
 	if len(t.known) >= t.max {
