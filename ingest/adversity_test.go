@@ -199,7 +199,7 @@ func TestFrameThatLiesInTheSpoolTwiceIsCountedOnce(t *testing.T) {
 	c.publish("city/loop-1/readings", speed(0, 1))
 	c.recorded(line, 1)
 	stop()
-	s, err := spool.Open(filepath.Join(c.dir, "ingest", "spool"), spool.DefaultConfig(), prometheus.NewRegistry(), discard())
+	s, err := spool.Open(filepath.Join(c.dir, "ingest", "spool"), spool.DefaultConfig(), discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestSpoolOfAnotherVersionIsLeftAlone(t *testing.T) {
 	c.publish("city/loop-1/readings", speed(0, 1))
 	c.settled(line, 1)
 	stop()
-	s, err := spool.Open(filepath.Join(c.dir, "ingest", "spool"), spool.DefaultConfig(), prometheus.NewRegistry(), discard())
+	s, err := spool.Open(filepath.Join(c.dir, "ingest", "spool"), spool.DefaultConfig(), discard())
 	if err != nil {
 		t.Fatal(err)
 	}

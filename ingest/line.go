@@ -18,6 +18,7 @@ import (
 	"github.com/lamppost-city/lamppost/ingest/mqtt"
 	"github.com/lamppost-city/lamppost/ingest/write"
 	"github.com/lamppost-city/lamppost/spool"
+	spoolmetrics "github.com/lamppost-city/lamppost/spool/metrics"
 )
 
 // Deps are the neighbours of ingest.
@@ -79,9 +80,10 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Line, error) {
 		l.free <- new(unit)
 	}
 	var err error
-	if l.spool, err = spool.Open(filepath.Join(cfg.Dir, "spool"), cfg.spool(), deps.Metrics, deps.Log); err != nil {
+	if l.spool, err = spool.Open(filepath.Join(cfg.Dir, "spool"), cfg.spool(), deps.Log); err != nil {
 		return nil, err
 	}
+	deps.Metrics.MustRegister(spoolmetrics.New(l.spool))
 	if l.ledger, err = ledger.Open(ctx, filepath.Join(cfg.Dir, "ledger.db"), cfg.Ledger, deps.Metrics, deps.Log); err != nil {
 		return nil, errors.Join(err, l.spool.Close())
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/lamppost-city/lamppost/service"
@@ -155,39 +153,5 @@ func TestReadyzNamesEachPart(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestMetricsAreServedOnTheirOwnAddress(t *testing.T) {
-	reg := service.NewRegistry()
-	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "lamppost_test_things", Help: "Things."}))
-	m := service.NewMetrics(service.MetricsConfig{Listen: "127.0.0.1:0"}, reg, discard)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	<-m.Ready()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + m.Addr() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
-	if err != nil || !strings.Contains(string(text), "lamppost_test_things 0") || !strings.Contains(string(text), "go_goroutines") {
-		t.Errorf("%v:\n%.300s", err, text)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestTakenAddressIsSaidInOneSentence(t *testing.T) {
-	taken := httptest.NewServer(service.Livez())
-	defer taken.Close()
-	m := service.NewMetrics(service.MetricsConfig{Listen: taken.Listener.Addr().String()}, service.NewRegistry(), discard)
-	err := m.Run(t.Context())
-	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("error: %v", err)
 	}
 }

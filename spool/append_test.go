@@ -111,7 +111,7 @@ func held(t *testing.T, n int, then func(disk *disk, s *spool.Spool)) (frames []
 	}
 	eventually(t, "the folder is free", func() bool {
 		var err error
-		s, err = spool.OpenOn(disk.mount(), "/s", small(), nil, nil)
+		s, err = spool.OpenOn(disk.mount(), "/s", small(), nil)
 		return err == nil
 	})
 	defer closeSpool(t, s)

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lamppost-city/lamppost/spool"
 )
 
@@ -34,14 +32,13 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchAppend(b *testing.B, policy spool.SyncPolicy, size, callers int) {
-	reg := prometheus.NewRegistry()
-	s, err := spool.Open(b.TempDir(), benchConfig(policy), reg, nil)
+	s, err := spool.Open(b.TempDir(), benchConfig(policy), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
 	defer func() {
-		b.ReportMetric(float64(b.N)/max(1, gather(b, reg)["lamppost_spool_sync_seconds"]), "frames/sync")
+		b.ReportMetric(float64(b.N)/float64(max(1, s.Stats().Syncs.Count)), "frames/sync")
 	}()
 	frame := frameOf(0, size)
 	b.SetBytes(int64(size))
@@ -104,7 +101,7 @@ func benchDisk(b *testing.B, size int, synced bool) {
 func BenchmarkReader(b *testing.B) {
 	for _, size := range []int{200, 64 << 10} {
 		b.Run(fmt.Sprintf("frame=%d", size), func(b *testing.B) {
-			s, err := spool.Open(b.TempDir(), benchConfig(spool.SyncInterval), nil, nil)
+			s, err := spool.Open(b.TempDir(), benchConfig(spool.SyncInterval), nil)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -140,7 +137,7 @@ func BenchmarkReader(b *testing.B) {
 func BenchmarkCommit(b *testing.B) {
 	for _, policy := range []spool.SyncPolicy{spool.SyncCommit, spool.SyncInterval} {
 		b.Run("sync="+string(policy), func(b *testing.B) {
-			s, err := spool.Open(b.TempDir(), benchConfig(policy), nil, nil)
+			s, err := spool.Open(b.TempDir(), benchConfig(policy), nil)
 			if err != nil {
 				b.Fatal(err)
 			}

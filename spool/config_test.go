@@ -59,7 +59,7 @@ func TestSingleFaults(t *testing.T) {
 		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), key+": ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v", key, err)
 		}
-		if _, err := spool.Open(t.TempDir(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), key+": ") {
+		if _, err := spool.Open(t.TempDir(), cfg, nil); err == nil || !strings.Contains(err.Error(), key+": ") {
 			t.Errorf("%s: Open returns %v", key, err)
 		}
 	}

@@ -128,7 +128,7 @@ func TestSegmentWithoutAHeaderIsSetAside(t *testing.T) {
 	writeFile(t, path, content)
 
 	var logged bytes.Buffer
-	s, err := spool.Open(dir, small(), nil, textLog(&logged))
+	s, err := spool.Open(dir, small(), textLog(&logged))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestSegmentOfAnotherVersionIsNotDamage(t *testing.T) {
 	spool.SealHeader(content)
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, segmentOne), content)
-	if _, err := spool.Open(dir, small(), nil, nil); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := spool.Open(dir, small(), nil); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("Open returns %v", err)
 	}
 	if bad := files(t, dir, ".bad"); len(bad) > 0 {

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"io"
 	"log/slog"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 type (
@@ -21,8 +19,8 @@ const (
 
 func RealDisk() FileSystem { return osFS{} }
 
-func OpenOn(fsys FileSystem, dir string, cfg Config, reg prometheus.Registerer, log *slog.Logger) (*Spool, error) {
-	return openOn(fsys, dir, cfg, reg, log)
+func OpenOn(fsys FileSystem, dir string, cfg Config, log *slog.Logger) (*Spool, error) {
+	return openOn(fsys, dir, cfg, log)
 }
 
 // ParseSegment gives a fuzzer the reading of a segment file: the payloads that are whole, and where the frames end.

@@ -13,7 +13,7 @@ import (
 // in it. A spool over such a file opens, gives what can be read and goes on.
 func FuzzSegment(f *testing.F) {
 	dir := f.TempDir()
-	s, err := spool.Open(dir, small(), nil, nil)
+	s, err := spool.Open(dir, small(), nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func fuzzSeed(f *testing.F, dir string) []byte {
 func openFuzzed(t *testing.T, content []byte, payloads [][]byte, headless bool) {
 	disk := newDisk()
 	disk.put("/s/"+segmentOne, content)
-	s, err := spool.OpenOn(disk.mount(), "/s", small(), nil, nil)
+	s, err := spool.OpenOn(disk.mount(), "/s", small(), nil)
 	if err != nil {
 		return // the header may be one of another version
 	}

@@ -44,7 +44,7 @@ func numberOf(t *testing.T, frame []byte) int {
 
 func open(t *testing.T, fsys spool.FileSystem, dir string, cfg spool.Config) *spool.Spool {
 	t.Helper()
-	s, err := spool.OpenOn(fsys, dir, cfg, nil, nil)
+	s, err := spool.OpenOn(fsys, dir, cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

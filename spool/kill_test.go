@@ -39,7 +39,7 @@ func appendForEver(dir string) int {
 	if err != nil {
 		return 2
 	}
-	s, err := spool.Open(dir, killConfig(spool.SyncPolicy(os.Getenv(childDir+"_SYNC"))), nil, nil)
+	s, err := spool.Open(dir, killConfig(spool.SyncPolicy(os.Getenv(childDir+"_SYNC"))), nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -133,7 +133,7 @@ func (k *killed) run(t *testing.T, round int) [appenders][]spool.Position {
 
 // verify reads everything, in a process of its own kind, and commits it in part.
 func (k *killed) verify(t *testing.T, reported [appenders][]spool.Position) {
-	s, err := spool.Open(k.dir, killConfig(k.policy), nil, nil)
+	s, err := spool.Open(k.dir, killConfig(k.policy), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func checkModel(t *rapid.T) {
 
 func (m *model) open(t *rapid.T) {
 	m.mount = m.disk.mount()
-	s, err := spool.OpenOn(m.mount, "/spool", m.cfg, nil, nil)
+	s, err := spool.OpenOn(m.mount, "/spool", m.cfg, nil)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 const lockName = "LOCK"
@@ -20,13 +18,12 @@ const lockName = "LOCK"
 // reads the headers of all segments and the whole of the newest, cuts a torn tail, and removes what all readers have
 // committed. Appending always goes on in a new segment. It returns ErrLocked if somebody else has the folder open.
 //
-// reg may be nil; several spools in one process need a registerer each, such as prometheus.WrapRegistererWith makes. log
-// may be nil.
-func Open(dir string, cfg Config, reg prometheus.Registerer, log *slog.Logger) (*Spool, error) {
-	return openOn(osFS{}, dir, cfg, reg, log)
+// log may be nil. What a person may want to watch is in Stats; spool/metrics shows it to Prometheus.
+func Open(dir string, cfg Config, log *slog.Logger) (*Spool, error) {
+	return openOn(osFS{}, dir, cfg, log)
 }
 
-func openOn(fsys fileSystem, dir string, cfg Config, reg prometheus.Registerer, log *slog.Logger) (*Spool, error) {
+func openOn(fsys fileSystem, dir string, cfg Config, log *slog.Logger) (*Spool, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
@@ -46,9 +43,6 @@ func openOn(fsys fileSystem, dir string, cfg Config, reg prometheus.Registerer, 
 	}
 	s.cfg.Readers = slices.Clone(cfg.Readers)
 	err = s.load()
-	if err == nil {
-		s.metrics, err = newMetrics(reg, s.Stats, func(o operation) uint64 { return s.counts.failures[o].Load() })
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open spool %s: %w", dir, err), unlock.Close())
 	}

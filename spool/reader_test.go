@@ -95,7 +95,7 @@ func TestCursorThatIsNotListedHoldsNothing(t *testing.T) {
 
 	var logged bytes.Buffer
 	cfg.Readers = []string{"store"}
-	s, err := spool.Open(dir, cfg, nil, textLog(&logged))
+	s, err := spool.Open(dir, cfg, textLog(&logged))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestSecondOpenerIsTurnedAwayAndNothingIsHarmed(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, spool.RealDisk(), dir, small())
 	appendFrames(t, s, 0, 3, 100)
-	_, err := spool.Open(dir, small(), nil, nil)
+	_, err := spool.Open(dir, small(), nil)
 	if !errors.Is(err, spool.ErrLocked) || !strings.Contains(err.Error(), filepath.Join(dir, "LOCK")) ||
 		!strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("second Open: %v", err)
@@ -373,7 +373,7 @@ func TestOpenSaysWhatIsWrongWithTheFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, []byte("x"))
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		if _, err := spool.Open(dir, small(), nil, nil); err == nil || !strings.Contains(err.Error(), file) {
+		if _, err := spool.Open(dir, small(), nil); err == nil || !strings.Contains(err.Error(), file) {
 			t.Errorf("Open(%s): %v", dir, err)
 		}
 	}

@@ -18,7 +18,6 @@ type Spool struct {
 	cfg      Config
 	fsys     fileSystem
 	log      *slog.Logger
-	metrics  *metrics
 	counts   counts
 	unlock   io.Closer
 	stopTend context.CancelFunc
@@ -81,7 +80,6 @@ func (s *Spool) Close() error {
 	s.w.closed = true
 	s.flush.Unlock()
 	err = errors.Join(err, s.saveCursors(), s.closeReaders())
-	s.metrics.unregister()
 	if err := errors.Join(err, s.unlock.Close()); err != nil {
 		return fmt.Errorf("close spool %s: %w", s.dir, err)
 	}

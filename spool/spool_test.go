@@ -18,7 +18,7 @@ func TestFramesComeBackInOrderAfterReopening(t *testing.T) {
 			cfg.Readers = []string{"store"}
 			next := 0
 			for round := range 5 {
-				s, err := spool.Open(dir, cfg, nil, nil)
+				s, err := spool.Open(dir, cfg, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

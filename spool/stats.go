@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,9 @@ type Stats struct {
 	BadFrames, BadBytes           uint64 // lost to damage; frames are at least so many where the damage hides how many they were
 	TornTails, TornBytes          uint64 // cut by Open; never confirmed, or lost by power loss under SyncInterval
 
+	Failures Failures // what the disk refused to do
+	Syncs    Syncs    // how long it took to make frames durable
+
 	Readers []ReaderStats // by name
 }
 
@@ -33,6 +37,20 @@ type ReaderStats struct {
 	Name      string
 	Committed Position
 	Frames    uint64 // behind the committed position
+}
+
+// Failures counts, by what was to be done, how often the disk refused it.
+type Failures [operations]uint64
+
+// All gives the counts by their names: write, sync, truncate, create, remove, cursor, read.
+func (f Failures) All() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for o, n := range f {
+			if !yield(operation(o).String(), n) {
+				return
+			}
+		}
+	}
 }
 
 // operation names what a disk refused to do.
@@ -62,6 +80,7 @@ type counts struct {
 	badFrames, badBytes           atomic.Uint64
 	tornTails, tornBytes          atomic.Uint64
 	failures                      [operations]atomic.Uint64
+	syncs                         syncCounts
 }
 
 func (c *counts) failed(o operation) { c.failures[o].Add(1) }
@@ -81,7 +100,11 @@ func (s *Spool) Stats() Stats {
 		DroppedFrames:   c.droppedFrames.Load(), DroppedBytes: c.droppedBytes.Load(),
 		BadSegments: c.badSegments.Load(), BadFrames: c.badFrames.Load(), BadBytes: c.badBytes.Load(),
 		TornTails: c.tornTails.Load(), TornBytes: c.tornBytes.Load(),
+		Syncs:   c.syncs.load(),
 		Readers: make([]ReaderStats, 0, len(s.cursors)),
+	}
+	for o := range c.failures {
+		stats.Failures[o] = c.failures[o].Load()
 	}
 	for _, r := range s.cursors {
 		stats.Readers = append(stats.Readers, ReaderStats{Name: r.name, Committed: r.at, Frames: s.nextFrame() - r.frame})

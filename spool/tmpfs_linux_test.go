@@ -91,7 +91,7 @@ func TestRealReadOnlyFileSystemAndBack(t *testing.T) {
 		}
 	}
 	remount(unix.MS_RDONLY)
-	if _, err := spool.Open(dir, small(), nil, nil); !errors.Is(err, unix.EROFS) {
+	if _, err := spool.Open(dir, small(), nil); !errors.Is(err, unix.EROFS) {
 		t.Errorf("Open on a read-only file system: %v", err)
 	}
 	remount(0)

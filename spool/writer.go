@@ -152,7 +152,7 @@ func (s *Spool) publish(buf []byte) Position {
 func (s *Spool) syncFile() error {
 	start := time.Now()
 	err := s.w.f.Sync()
-	s.metrics.syncSeconds.Observe(time.Since(start).Seconds())
+	s.counts.syncs.add(time.Since(start))
 	if err == nil {
 		return nil
 	}

@@ -21,19 +21,18 @@ type Config struct {
 	// Data is the folder of everything that is kept: readings on their way, settings from afar, the counts of meters.
 	Data string `mapstructure:"data"`
 
-	Bridge  bridge.Config         `mapstructure:"bridge"`
-	Broker  uplink.Config         `mapstructure:"broker"`
-	Outbox  outbox.Config         `mapstructure:"outbox"`
-	Clock   clock.Config          `mapstructure:"clock"`
-	Metrics service.MetricsConfig `mapstructure:"metrics"`
-	Log     service.LogConfig     `mapstructure:"log"`
+	Bridge bridge.Config     `mapstructure:"bridge"`
+	Broker uplink.Config     `mapstructure:"broker"`
+	Outbox outbox.Config     `mapstructure:"outbox"`
+	Clock  clock.Config      `mapstructure:"clock"`
+	Log    service.LogConfig `mapstructure:"log"`
 }
 
 // defaultConfig is for a small board; only publisher and broker have to be set.
 func defaultConfig() Config {
 	c := Config{
 		Data: "data", Bridge: bridge.DefaultConfig(), Broker: uplink.DefaultConfig(), Outbox: outbox.DefaultConfig(),
-		Clock: clock.DefaultConfig(), Log: service.DefaultLogConfig(), // no metrics: nobody asks a box in the street for them
+		Clock: clock.DefaultConfig(), Log: service.DefaultLogConfig(),
 	}
 	c.Broker.Connections, c.Broker.Window = 1, c.Outbox.InFlight
 	c.Broker.ClientName = "lamppost-bridge"
@@ -55,7 +54,6 @@ func (c Config) Validate() error {
 		faults.Prefix("broker", c.Broker.Validate()),
 		faults.Prefix("outbox", c.Outbox.Validate()),
 		faults.Prefix("clock", c.Clock.Validate()),
-		faults.Prefix("metrics", c.Metrics.Validate()),
 		faults.Prefix("log", c.Log.Validate()),
 	}
 	if c.Data == "" {

@@ -72,10 +72,8 @@ func runBridge(ctx context.Context, cfg Config, simulate bool, logs io.Writer) e
 	if p.clock, err = clock.Open(cfg.Clock, filepath.Join(cfg.Data, "clock"), logger.With("part", "clock")); err != nil {
 		return err
 	}
-	metrics := service.NewRegistry()
-	endpoint := service.NewMetrics(cfg.Metrics, metrics, logger)
 	p.outbox, err = outbox.Open(ctx, cfg.Outbox, filepath.Join(cfg.Data, "outbox"), outbox.Deps{
-		Publisher: cfg.Bridge.Publisher, Root: cfg.Bridge.TopicRoot, Clock: p.clock, Log: logger.With("part", "outbox"), Metrics: metrics,
+		Publisher: cfg.Bridge.Publisher, Root: cfg.Bridge.TopicRoot, Clock: p.clock, Log: logger.With("part", "outbox"),
 	})
 	if err != nil {
 		return err
@@ -93,7 +91,7 @@ func runBridge(ctx context.Context, cfg Config, simulate bool, logs io.Writer) e
 		return errors.Join(err, p.outbox.Close())
 	}
 	logger.Info("bridge starts", "version", service.Version(), "publisher", string(cfg.Bridge.Publisher), "data", cfg.Data, "broker", p.uplink.Broker())
-	err = p.group(endpoint).Run(ctx)
+	err = p.group().Run(ctx)
 	if restart.Load() {
 		return errors.Join(err, errors.New("the city has asked for a restart"))
 	}
@@ -117,9 +115,8 @@ func writeExamples(cfg *Config) error {
 }
 
 // group orders the parts: what is sampled needs the outbox, and that needs the connection to be of use.
-func (p *parts) group(endpoint *service.Metrics) *service.Group {
+func (p *parts) group() *service.Group {
 	return service.NewGroup(service.DefaultStopTimeout, p.log,
-		service.Part{Name: "metrics", Run: endpoint.Run, Ready: endpoint.Ready()},
 		service.Part{Name: "clock", Run: p.clock.Run},
 		service.Part{Name: "uplink", Run: p.uplink.Run},
 		service.Part{Name: "outbox", Run: func(ctx context.Context) error { return p.outbox.Run(ctx, p.uplink) }},

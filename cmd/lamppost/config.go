@@ -17,6 +17,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/service"
+	"github.com/lamppost-city/lamppost/service/metrics"
 	"github.com/lamppost-city/lamppost/simulate/city"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
@@ -29,15 +30,15 @@ type Config struct {
 	// Demo is the number of sensors of a demonstration city that reports at once; 0 for none.
 	Demo int `mapstructure:"demo"`
 
-	HTTP     api.Config            `mapstructure:"http"`
-	Broker   BrokerConfig          `mapstructure:"broker"`
-	Ingest   ingest.Config         `mapstructure:"ingest"`
-	Bridges  control.Config        `mapstructure:"bridges"`
-	Store    StoreConfig           `mapstructure:"store"`
-	Registry registry.Config       `mapstructure:"registry"`
-	Query    query.Config          `mapstructure:"query"`
-	Metrics  service.MetricsConfig `mapstructure:"metrics"`
-	Log      service.LogConfig     `mapstructure:"log"`
+	HTTP     api.Config        `mapstructure:"http"`
+	Broker   BrokerConfig      `mapstructure:"broker"`
+	Ingest   ingest.Config     `mapstructure:"ingest"`
+	Bridges  control.Config    `mapstructure:"bridges"`
+	Store    StoreConfig       `mapstructure:"store"`
+	Registry registry.Config   `mapstructure:"registry"`
+	Query    query.Config      `mapstructure:"query"`
+	Metrics  metrics.Config    `mapstructure:"metrics"`
+	Log      service.LogConfig `mapstructure:"log"`
 }
 
 // BrokerConfig chooses the broker.
@@ -61,7 +62,7 @@ type StoreConfig struct {
 func defaultConfig() Config {
 	c := Config{
 		Data: "data", HTTP: api.DefaultConfig(), Ingest: ingest.DefaultConfig(), Bridges: control.DefaultConfig(), Registry: registry.DefaultConfig(),
-		Query: query.DefaultConfig(), Metrics: service.DefaultMetricsConfig(), Log: service.DefaultLogConfig(),
+		Query: query.DefaultConfig(), Metrics: metrics.DefaultConfig(), Log: service.DefaultLogConfig(),
 		Broker: BrokerConfig{Embedded: true, Server: broker.DefaultConfig()},
 		Store:  StoreConfig{Embedded: true, Server: embedded.DefaultConfig(), Influx: influx.DefaultConfig()},
 	}

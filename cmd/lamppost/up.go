@@ -22,6 +22,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/service"
+	"github.com/lamppost-city/lamppost/service/metrics"
 	"github.com/lamppost-city/lamppost/simulate"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
@@ -64,7 +65,7 @@ type town struct {
 	hub      live.Hub
 	bridges  *bridges
 	server   *api.Server
-	endpoint *service.Metrics
+	endpoint *metrics.Endpoint
 	group    *service.Group
 
 	opened atomic.Bool // line, latest and client are there
@@ -80,7 +81,7 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 		return err
 	}
 	defer unlock()
-	c := &town{cfg: cfg, metrics: service.NewRegistry(), started: time.Now()}
+	c := &town{cfg: cfg, metrics: metrics.NewRegistry(), started: time.Now()}
 	status := newStatus(out, logs, cfg.Log)
 	c.log = status.logger()
 
@@ -109,7 +110,7 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 
 // build makes the parts. What needs an address of another part is made when that part is ready, in ingestPart.
 func (c *town) build() (err error) {
-	c.endpoint = service.NewMetrics(c.cfg.Metrics, c.metrics, c.log)
+	c.endpoint = metrics.New(c.cfg.Metrics, c.metrics, c.log)
 	parts := []service.Part{
 		{Name: "metrics", Run: c.endpoint.Run, Ready: c.endpoint.Ready()},
 		{Name: "registry", Run: c.registry.Run, Health: c.registry.Health},

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
@@ -323,19 +322,4 @@ func cursor(t testing.TB, dir string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// gather returns the metrics that have no labels.
-func gather(t testing.TB, reg *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		m := f.GetMetric()[0]
-		all[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-	}
-	return all
 }

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
 	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 	"github.com/lamppost-city/lamppost/spool"
@@ -43,8 +41,6 @@ type Deps struct {
 	Root  string
 	Clock *clock.Clock
 	Log   *slog.Logger
-	// Metrics may be nil.
-	Metrics prometheus.Registerer
 }
 
 // Uplink takes messages and reports through Message.Done when the broker has acknowledged one. *uplink.Publisher is one.
@@ -59,7 +55,6 @@ type Outbox struct {
 	dir     string
 	deps    Deps
 	log     *slog.Logger
-	metrics *metrics
 	timer   *time.Timer   // makes a message of what is pending, MaxDelay after its first reading
 	storing chan struct{} // capacity 1: there is something for the disk
 	sending chan struct{} // capacity 1: there is something for the broker, or room for it
@@ -117,10 +112,6 @@ func Open(ctx context.Context, cfg Config, dir string, deps Deps) (*Outbox, erro
 		// Beyond what ingest takes for missing messages, whatever it has heard from this publisher before.
 		seq: 1<<32 + rand.Uint64N(1<<40),
 	}
-	var err error
-	if o.metrics, err = newMetrics(deps.Metrics, o.Status); err != nil {
-		return nil, fmt.Errorf("open outbox: %w", err)
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open outbox: %w", err), o.Close())
 	}
@@ -137,7 +128,7 @@ func (o *Outbox) openSpool() error {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
 	}
-	s, err := spool.Open(filepath.Join(o.dir, "spool"), o.cfg.Spool, o.deps.Metrics, o.log)
+	s, err := spool.Open(filepath.Join(o.dir, "spool"), o.cfg.Spool, o.log)
 	if err != nil {
 		return err
 	}
@@ -245,7 +236,6 @@ func (o *Outbox) Close() error {
 		o.timer.Stop()
 	}
 	o.mu.Unlock()
-	o.metrics.unregister()
 	if s == nil {
 		return nil
 	}

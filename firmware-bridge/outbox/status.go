@@ -8,7 +8,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/clock"
 )
 
-// Reason says why readings were dropped. It is a label of metrics, so the set is closed.
+// Reason says why readings were dropped. It is a word in the bridge's status, so the set is closed.
 type Reason string
 
 // The reasons.
@@ -26,9 +26,6 @@ const (
 	// Stopped: the disk did not take them when the bridge was stopped.
 	Stopped Reason = "stopped"
 )
-
-// Reasons lists all reasons.
-func Reasons() []Reason { return []Reason{Unknown, Memory, Bounds, Undated, Unreadable, Stopped} }
 
 // DiskState is how the disk is, in a word.
 type DiskState string

@@ -178,7 +178,7 @@ func newRig(t *testing.T) *rig {
 	scfg := spool.DefaultConfig()
 	scfg.Readers = []string{"store"}
 	var err error
-	if r.spool, err = spool.Open(filepath.Join(dir, "spool"), scfg, prometheus.NewRegistry(), discard()); err != nil {
+	if r.spool, err = spool.Open(filepath.Join(dir, "spool"), scfg, discard()); err != nil {
 		t.Fatal(err)
 	}
 	lcfg := ledger.DefaultConfig()

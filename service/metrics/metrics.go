@@ -1,4 +1,8 @@
-package service
+// Package metrics serves what a Lamppost process counts of itself. It stands beside service so that a program without a scraper,
+// such as the bridge on a small board, does not carry Prometheus's client and an HTTP server.
+//
+//	every part ──► NewRegistry ──► Endpoint ──► GET /metrics on an address of its own
+package metrics
 
 import (
 	"context"
@@ -14,18 +18,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// MetricsConfig says where the metrics are served.
-type MetricsConfig struct {
+// Config says where the metrics are served.
+type Config struct {
 	// Listen is host:port; empty serves no metrics. They hold no readings and no secrets, but numbers about the city:
 	// away from loopback put a proxy before them.
 	Listen string `mapstructure:"listen"`
 }
 
-// DefaultMetricsConfig listens on loopback.
-func DefaultMetricsConfig() MetricsConfig { return MetricsConfig{Listen: "127.0.0.1:9464"} }
+// DefaultConfig listens on loopback.
+func DefaultConfig() Config { return Config{Listen: "127.0.0.1:9464"} }
 
 // Validate reports every fault, each with its key.
-func (c MetricsConfig) Validate() error {
+func (c Config) Validate() error {
 	if c.Listen == "" {
 		return nil
 	}
@@ -42,48 +46,48 @@ func NewRegistry() *prometheus.Registry {
 	return reg
 }
 
-// Metrics serves /metrics.
-type Metrics struct {
-	cfg   MetricsConfig
+// Endpoint serves /metrics.
+type Endpoint struct {
+	cfg   Config
 	reg   *prometheus.Registry
 	log   *slog.Logger
 	ready chan struct{}
 	addr  string
 }
 
-// NewMetrics prepares the server.
-func NewMetrics(cfg MetricsConfig, reg *prometheus.Registry, log *slog.Logger) *Metrics {
-	return &Metrics{cfg: cfg, reg: reg, log: log, ready: make(chan struct{})}
+// New prepares the server.
+func New(cfg Config, reg *prometheus.Registry, log *slog.Logger) *Endpoint {
+	return &Endpoint{cfg: cfg, reg: reg, log: log, ready: make(chan struct{})}
 }
 
 // Ready is closed when the address is open.
-func (m *Metrics) Ready() <-chan struct{} { return m.ready }
+func (e *Endpoint) Ready() <-chan struct{} { return e.ready }
 
 // Addr is the address in use, once ready; "" if metrics are off.
-func (m *Metrics) Addr() string { return m.addr }
+func (e *Endpoint) Addr() string { return e.addr }
 
 // Run serves until ctx ends.
-func (m *Metrics) Run(ctx context.Context) error {
-	if m.cfg.Listen == "" {
-		close(m.ready)
+func (e *Endpoint) Run(ctx context.Context) error {
+	if e.cfg.Listen == "" {
+		close(e.ready)
 		<-ctx.Done()
 		return nil
 	}
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", m.cfg.Listen)
+	listener, err := lc.Listen(ctx, "tcp", e.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("serve metrics: %w; set another address with --metrics", err)
 	}
-	m.addr = listener.Addr().String()
+	e.addr = listener.Addr().String()
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(e.reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, MaxHeaderBytes: 16 << 10}
 	context.AfterFunc(ctx, func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = server.Shutdown(closing)
 	})
-	close(m.ready)
+	close(e.ready)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
