@@ -1,6 +1,10 @@
 package mapping
 
 import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/internal/scan"
 )
@@ -98,6 +102,10 @@ func (d *Decoder) payload(payload []byte) {
 		d.fault(reason, "%s", d.tree.in.Problem())
 		return
 	}
+	if root := &d.tree.nodes[0]; root.Kind == scan.Junk && !isText(root.Text) {
+		d.fault(telemetry.ReasonEncoding, "the payload is neither JSON nor a text")
+		return
+	}
 	rest := !d.tree.in.AtEnd()
 	where := d.tree.in.Pos()
 	if !d.holds(d.plan.first, 0) {
@@ -112,6 +120,11 @@ func (d *Decoder) payload(payload []byte) {
 		d.rec = record{sensor: d.from.Publisher}
 		d.fault(telemetry.ReasonMalformed, "something follows the end of the message at byte %d", where)
 	}
+}
+
+// isText says whether bytes are a word that people could have written.
+func isText(word []byte) bool {
+	return utf8.Valid(word) && !bytes.ContainsFunc(word, unicode.IsControl)
 }
 
 // records reads each record. A payload without any is a fault.

@@ -25,5 +25,6 @@
 // the mapping does not fit. A record for which a condition of When does not hold is passed over, silently: that is what conditions
 // are for. Two values of one quantity, channel, sensor and time cannot both be kept; the first counts, the second is a fault.
 //
-// A payload that is not whole is one fault, and has no readings. A bare word in the place of a value (ON, nan) is a text.
+// A payload that is not whole, or that is bytes rather than text, is one fault, and has no readings. A bare word in the place of a
+// value (ON, nan) is a text.
 package mapping
