@@ -94,12 +94,12 @@ func listenOnce(ctx context.Context, l driver.Listener, try *station) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	enough := errors.New("heard one")
-	err := l.Listen(ctx, func(ms []driver.Measurement) {
-		if wrong := try.accept(ms); wrong != nil {
+	err := l.Listen(ctx, func(ms []driver.Measurement, wrong error) {
+		if wrong = errors.Join(wrong, try.accept(ms)); wrong != nil {
 			stop(wrong)
-			return
+		} else if len(ms) > 0 {
+			stop(enough)
 		}
-		stop(enough)
 	})
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, enough):

@@ -27,15 +27,15 @@ func TestCheckSaysWhatWasReadAndWhatToLookAt(t *testing.T) {
 			"air-3": {read: func(context.Context) ([]driver.Measurement, error) { return speed(-5), nil }},
 			"air-4": {
 				read: func(context.Context) ([]driver.Measurement, error) { return nil, nil },
-				listen: func(ctx context.Context, deliver func([]driver.Measurement)) error {
-					deliver(speed(12))
+				listen: func(ctx context.Context, deliver func([]driver.Measurement, error)) error {
+					deliver(speed(12), nil)
 					<-ctx.Done()
 					return ctx.Err()
 				},
 			},
 			"air-5": {
 				read: func(context.Context) ([]driver.Measurement, error) { return nil, nil },
-				listen: func(ctx context.Context, _ func([]driver.Measurement)) error {
+				listen: func(ctx context.Context, _ func([]driver.Measurement, error)) error {
 					<-ctx.Done()
 					return ctx.Err()
 				},

@@ -132,6 +132,7 @@ func (s *station) end(sensor driver.Sensor, heard <-chan error) error {
 
 // readOn reads at the sensor's pace until it fails too often in a row, the sensor is gone, or ctx ends.
 func (s *station) readOn(ctx context.Context, sensor driver.Sensor) error {
+	_, listens := sensor.(driver.Listener)
 	failures := 0
 	for due := time.Now(); ; {
 		var got []driver.Measurement
@@ -147,7 +148,9 @@ func (s *station) readOn(ctx context.Context, sensor driver.Sensor) error {
 		}
 		if err = errors.Join(err, s.accept(got)); err == nil {
 			failures = 0
-			s.well()
+			if len(got) > 0 || !listens {
+				s.well()
+			}
 		} else {
 			failures++
 			if failures >= mostFailures || fault.KindOf(err) == fault.Lost {
@@ -167,8 +170,8 @@ func (s *station) readOn(ctx context.Context, sensor driver.Sensor) error {
 }
 
 // hear takes what a sensor says on its own.
-func (s *station) hear(ms []driver.Measurement) {
-	if err := s.accept(ms); err != nil {
+func (s *station) hear(ms []driver.Measurement, wrong error) {
+	if err := errors.Join(wrong, s.accept(ms)); err != nil {
 		s.failed(err)
 		return
 	}

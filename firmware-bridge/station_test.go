@@ -34,7 +34,7 @@ type device struct {
 	closed int
 	open   func() error
 	read   func(ctx context.Context) ([]driver.Measurement, error)
-	listen func(ctx context.Context, deliver func([]driver.Measurement)) error
+	listen func(ctx context.Context, deliver func([]driver.Measurement, error)) error
 }
 
 func (d *device) Read(ctx context.Context) ([]driver.Measurement, error) { return d.read(ctx) }
@@ -55,7 +55,7 @@ func (d *device) times() (opened, closed int) {
 
 type talker struct{ *device }
 
-func (t talker) Listen(ctx context.Context, deliver func([]driver.Measurement)) error {
+func (t talker) Listen(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 	return t.listen(ctx, deliver)
 }
 
@@ -183,10 +183,10 @@ func TestOneSensorThatMisbehavesHarmsNoOther(t *testing.T) {
 		}}, control.Failing, fault.Misconfigured},
 		"floods": {&device{
 			read: func(context.Context) ([]driver.Measurement, error) { return nil, nil },
-			listen: func(ctx context.Context, deliver func([]driver.Measurement)) error {
+			listen: func(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 				for ctx.Err() == nil {
 					for range 2 * mostReadings {
-						deliver(speed(1))
+						deliver(speed(1), nil)
 					}
 					time.Sleep(100 * time.Millisecond)
 				}
@@ -264,9 +264,9 @@ func TestWhatASensorSaysByItselfIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("connection ended")
 		d := &device{read: func(context.Context) ([]driver.Measurement, error) { return nil, nil }}
-		d.listen = func(ctx context.Context, deliver func([]driver.Measurement)) error {
+		d.listen = func(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 			for range 3 {
-				deliver(speed(20))
+				deliver(speed(20), nil)
 			}
 			select {
 			case <-time.After(time.Minute):
@@ -355,5 +355,47 @@ func TestReportsKeepTheOrderOfTheSettings(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		s.end()
+	})
+}
+
+// A fault that a listener goes on from stands, whatever is heard beside it and however often nothing is read, until it is over.
+func TestFaultThatIsHeardStandsUntilItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := fault.New(fault.Absent, errors.New("one of two is offline"), "")
+		steps := make(chan error)
+		d := &device{
+			read: func(context.Context) ([]driver.Measurement, error) { return nil, nil },
+			listen: func(ctx context.Context, deliver func([]driver.Measurement, error)) error {
+				for {
+					select {
+					case err := <-steps:
+						deliver(speed(20), err)
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+			},
+		}
+		s := newStreet(t, map[telemetry.SensorID]*device{"gate-1": d})
+		defer s.end()
+		s.use("gate-1")
+		time.Sleep(5 * time.Second)
+		if r := s.report("gate-1"); r.State != control.Starting {
+			t.Errorf("nothing was heard yet, and it is %s", r.State)
+		}
+		for i, err := range []error{nil, away, away, nil} {
+			steps <- err
+			time.Sleep(5 * time.Second)
+			want := control.Working
+			if err != nil {
+				want = control.Failing
+			}
+			if r := s.report("gate-1"); r.State != want || s.readings("gate-1") != i+1 {
+				t.Errorf("step %d: %s with %d readings", i, r.State, s.readings("gate-1"))
+			}
+		}
+		if opened, _ := d.times(); opened != 1 {
+			t.Errorf("it was opened %d times", opened)
+		}
 	})
 }

@@ -48,7 +48,10 @@ type Sensor interface {
 type Listener interface {
 	// Listen hands over measurements as they come until ctx ends, or until an error after which the sensor has to be
 	// opened anew. The slice is the listener's again when deliver returns; deliver does not block for long.
-	Listen(ctx context.Context, deliver func([]Measurement)) error
+	//
+	// An error that is delivered, with measurements or without, is a fault from which the listener goes on; it stands until
+	// the next call has none. What Read returns, if it is nothing, does not change what was heard.
+	Listen(ctx context.Context, deliver func([]Measurement, error)) error
 }
 
 // Options are a driver's own settings: a pointer to a struct with mapstructure tags.

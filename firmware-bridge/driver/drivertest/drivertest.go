@@ -132,7 +132,7 @@ func readTwice(t *testing.T, d driver.Driver, setup driver.Setup) {
 	defer cancel()
 	if l, ok := s.(driver.Listener); ok {
 		heard := make(chan error, 1)
-		go func() { heard <- l.Listen(ctx, func(ms []driver.Measurement) { check(t, d, ms) }) }()
+		go func() { heard <- l.Listen(ctx, func(ms []driver.Measurement, _ error) { check(t, d, ms) }) }()
 		defer func() {
 			cancel()
 			if err := <-heard; err != nil && ctx.Err() == nil {

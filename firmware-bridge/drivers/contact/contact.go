@@ -158,7 +158,7 @@ func (s *sensor) Read(context.Context) ([]driver.Measurement, error) {
 }
 
 // Listen delivers changes.
-func (s *sensor) Listen(ctx context.Context, deliver func([]driver.Measurement)) error {
+func (s *sensor) Listen(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 	level, err := s.pin.Level()
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func (s *sensor) Listen(ctx context.Context, deliver func([]driver.Measurement))
 				s.leftOut(1)
 				return
 			}
-			deliver([]driver.Measurement{s.measurement(c.Level, c.At)})
+			deliver([]driver.Measurement{s.measurement(c.Level, c.At)}, nil)
 		},
 	}
 	return watch.Run(ctx)

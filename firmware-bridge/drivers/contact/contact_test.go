@@ -41,7 +41,7 @@ func newRig(t *testing.T, options map[string]any) *rig {
 	ctx, stop := context.WithCancel(t.Context())
 	r.stop = stop
 	go func() {
-		r.ended <- r.Sensor.(driver.Listener).Listen(ctx, func(ms []driver.Measurement) { r.heard = append(r.heard, ms...) })
+		r.ended <- r.Sensor.(driver.Listener).Listen(ctx, func(ms []driver.Measurement, _ error) { r.heard = append(r.heard, ms...) })
 	}()
 	synctest.Wait()
 	return r

@@ -284,11 +284,11 @@ func (l *listened) Read(context.Context) ([]driver.Measurement, error) {
 }
 
 // Listen delivers what the sensor says when it works.
-func (l *listened) Listen(ctx context.Context, deliver func([]driver.Measurement)) error {
+func (l *listened) Listen(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 	for {
 		got, err := l.next(ctx, l.period+late)
 		if len(got) > 0 {
-			deliver(got)
+			deliver(got, nil)
 		}
 		switch kind := fault.KindOf(err); {
 		case ctx.Err() != nil:

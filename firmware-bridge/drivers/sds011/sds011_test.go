@@ -111,7 +111,7 @@ func TestSensorWithAPeriodIsListenedTo(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- s.(driver.Listener).Listen(ctx, func(ms []driver.Measurement) { heard = append(heard, ms[0].At) })
+			ended <- s.(driver.Listener).Listen(ctx, func(ms []driver.Measurement, _ error) { heard = append(heard, ms[0].At) })
 		}()
 		time.Sleep(16 * time.Minute)
 		synctest.Wait()
@@ -159,7 +159,7 @@ func TestListeningEndsWithContext(t *testing.T) {
 		defer s.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.(driver.Listener).Listen(ctx, func([]driver.Measurement) {}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.(driver.Listener).Listen(ctx, func([]driver.Measurement, error) {}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 	})
