@@ -20,12 +20,17 @@ type inbox struct {
 
 	mu             sync.Mutex
 	waiting        []Received
+	bytes          int // of their payloads
 	granted        bool
 	fault          string
 	received, lost uint64
 }
 
-const defaultWaiting = 16
+const (
+	defaultWaiting = 16
+	// maxWaitingBytes is how much may wait whatever the number of messages.
+	maxWaitingBytes = 2 * MaxReceived
+)
 
 func newInbox(s Subscription, log *slog.Logger) *inbox {
 	if s.Waiting < 1 {
@@ -43,8 +48,9 @@ func (in *inbox) put(_ mqtt.Client, m mqtt.Message) {
 		in.lost++
 		return
 	}
-	if len(in.waiting) == in.Waiting {
-		in.waiting = append(in.waiting[:0], in.waiting[1:]...)
+	in.bytes += len(m.Payload())
+	for len(in.waiting) == in.Waiting || len(in.waiting) > 0 && in.bytes > maxWaitingBytes {
+		in.drop()
 		in.lost++
 	}
 	in.waiting = append(in.waiting, Received{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained(), At: time.Now()})
@@ -76,8 +82,16 @@ func (in *inbox) next() (Received, bool) {
 		return Received{}, false
 	}
 	m := in.waiting[0]
-	in.waiting = append(in.waiting[:0], in.waiting[1:]...)
+	in.drop()
 	return m, true
+}
+
+// drop takes the oldest away.
+func (in *inbox) drop() {
+	in.bytes -= len(in.waiting[0].Payload)
+	n := copy(in.waiting, in.waiting[1:])
+	in.waiting[n] = Received{} // or the array would hold its payload
+	in.waiting = in.waiting[:n]
 }
 
 // ask subscribes on k's connection, and notes the answer. It returns when that is known, or the connection is gone.

@@ -34,7 +34,7 @@ type Subscription struct {
 	// Handle gets the messages, one at a time, while Run runs. It may take its time: what comes meanwhile waits, and
 	// where too much waits the oldest goes and is counted.
 	Handle func(Received)
-	// Waiting is how many messages may wait for Handle; 0 is 16.
+	// Waiting is how many messages may wait for Handle, 2 MiB of them at most; 0 is 16.
 	Waiting int
 }
 

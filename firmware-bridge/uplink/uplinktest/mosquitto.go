@@ -16,6 +16,7 @@ import (
 type Mosquitto struct {
 	t    testing.TB
 	conf string
+	path string // of the program
 	port int
 	cmd  *exec.Cmd
 }
@@ -30,7 +31,7 @@ func StartMosquitto(t testing.TB) *Mosquitto {
 		}
 		path = "/usr/sbin/mosquitto"
 	}
-	m := &Mosquitto{t: t, port: freePort(t), conf: filepath.Join(t.TempDir(), "mosquitto.conf")}
+	m := &Mosquitto{t: t, path: path, port: freePort(t), conf: filepath.Join(t.TempDir(), "mosquitto.conf")}
 	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location %s/\nmax_queued_messages 0\nautosave_interval 1\n",
 		m.port, t.TempDir())
 	if os.Geteuid() == 0 {
@@ -39,7 +40,7 @@ func StartMosquitto(t testing.TB) *Mosquitto {
 	if err := os.WriteFile(m.conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m.start(path)
+	m.start()
 	t.Cleanup(m.stop)
 	return m
 }
@@ -56,9 +57,9 @@ func freePort(t testing.TB) int {
 // Address is host:port.
 func (m *Mosquitto) Address() string { return "127.0.0.1:" + strconv.Itoa(m.port) }
 
-func (m *Mosquitto) start(path string) {
+func (m *Mosquitto) start() {
 	m.t.Helper()
-	m.cmd = exec.CommandContext(context.Background(), path, "-c", m.conf) // it outlives t.Context: Cleanup ends it
+	m.cmd = exec.CommandContext(context.Background(), m.path, "-c", m.conf) // it outlives t.Context: Cleanup ends it
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -85,9 +86,18 @@ func (m *Mosquitto) stop() {
 
 // Restart ends it and starts it again on the same port.
 func (m *Mosquitto) Restart() {
-	path := m.cmd.Path
 	m.stop()
-	m.start(path)
+	m.start()
+}
+
+// Kill ends it as a power cut would. Restart starts it again.
+func (m *Mosquitto) Kill() {
+	m.t.Helper()
+	if err := m.cmd.Process.Kill(); err != nil {
+		m.t.Fatal(err)
+	}
+	_ = m.cmd.Wait() // its exit code says that it was killed
+	m.cmd = nil
 }
 
 // Eventually waits until holds returns true, for a process that is not ours to synchronise with.
@@ -104,11 +114,10 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 
 // RestartWith restarts it with other settings; the listener stays.
 func (m *Mosquitto) RestartWith(settings string) {
-	path := m.cmd.Path
 	m.stop()
 	text := fmt.Sprintf("listener %d 127.0.0.1\n%s", m.port, settings)
 	if err := os.WriteFile(m.conf, []byte(text), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-	m.start(path)
+	m.start()
 }
