@@ -46,8 +46,11 @@ func Examples(drivers []driver.Driver) ([]byte, error) {
 		}
 		id := fmt.Sprintf("%s-%d", d.Bus, i)
 		device := "simulated"
-		if d.Bus == bus.Modbus {
-			device = "tcp://127.0.0.1:502" // never dialled; a line's address has to have a form
+		switch d.Bus { // never dialled, but an address has to have a form
+		case bus.Modbus:
+			device = "tcp://127.0.0.1:502"
+		case bus.MQTT:
+			device = "mqtt://127.0.0.1:1883"
 		}
 		fmt.Fprintf(&buses, "  - {id: %s, type: %s, device: '%s'}\n", id, d.Bus, device)
 		for j, line := range strings.Split(strings.TrimRight(d.Example, "\n"), "\n") {

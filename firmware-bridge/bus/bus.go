@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/spi"
@@ -58,10 +59,16 @@ type Config struct {
 	// Timeout is how long one answer may take; 0 means the bus's own.
 	Timeout time.Duration `mapstructure:"timeout"`
 
-	// User, PasswordFile and CAFile are for a local broker that asks for them.
+	// User, PasswordFile, CAFile, CertFile and KeyFile are for a local broker that asks for them; the files are read for every
+	// connection. A password is never in the settings, which travel.
 	User         string `mapstructure:"user"`
 	PasswordFile string `mapstructure:"password_file"`
 	CAFile       string `mapstructure:"ca_file"`
+	CertFile     string `mapstructure:"cert_file"`
+	KeyFile      string `mapstructure:"key_file"`
+	// ClientName begins the MQTT client ids at a local broker, one for each sensor; a random part follows. "" is
+	// lamppost-bridge.
+	ClientName string `mapstructure:"client_name"`
 }
 
 var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
@@ -87,6 +94,9 @@ func (c Config) Validate() error {
 		if _, _, err := modbusTarget(c.Device); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	if c.Type == MQTT && c.Device != "" {
+		faults = append(faults, c.validateMQTT())
 	}
 	if c.Baud < 0 || c.Baud > 4_000_000 {
 		fault("baud: %d is outside 0 to 4000000", c.Baud)
@@ -219,9 +229,74 @@ type Registers interface {
 	Read(ctx context.Context, unit uint8, table Table, address, n uint16) ([]uint16, error)
 }
 
+// Message is what came on a topic of a local broker.
+type Message struct {
+	Topic string
+	// Payload is the receiver's.
+	Payload []byte
+	// Retained says that the broker had kept it: it was sent at some time before the subscription.
+	Retained bool
+	// At is when it came, by the system's clock with its monotonic part: time.Since(At) is right whatever the date.
+	At time.Time
+}
+
+// Ear hears what a local broker says. Its functions are called one at a time.
+type Ear struct {
+	// Filters are topic filters. What several of them match may come as often.
+	Filters []string
+	// Hear takes a message.
+	Hear func(Message)
+	// Broker is told, with a *fault.Fault, that nothing can be heard at present or that something was missed, and with nil
+	// that everything can be heard again. While it is not told anything, all is well.
+	Broker func(error)
+}
+
 // Topics is a local MQTT broker.
 type Topics interface {
-	// Listen hands over every message whose topic matches the filter, one at a time, until ctx ends; it connects again,
-	// and subscribes again, after the connection was lost. The payload is valid until deliver returns.
-	Listen(ctx context.Context, filter string, deliver func(topic string, payload []byte)) error
+	// Listen hands over every message until ctx ends. It connects by itself, and connects and subscribes again after the
+	// connection was lost. What is sent meanwhile is not heard, save where the broker retains it.
+	Listen(ctx context.Context, ear Ear) error
+}
+
+// TopicMatches says whether a topic filter matches a topic (MQTT 3.1.1, section 4.7).
+func TopicMatches(filter, topic string) bool {
+	if strings.HasPrefix(topic, "$") && !strings.HasPrefix(filter, "$") {
+		return false // what the broker says of itself
+	}
+	for {
+		f, moreFilter, deeperFilter := strings.Cut(filter, "/")
+		if f == "#" {
+			return true
+		}
+		t, moreTopic, deeperTopic := strings.Cut(topic, "/")
+		switch {
+		case f != "+" && f != t:
+			return false
+		case !deeperTopic:
+			return !deeperFilter || moreFilter == "#"
+		case !deeperFilter:
+			return false
+		}
+		filter, topic = moreFilter, moreTopic
+	}
+}
+
+// CheckFilter says what is wrong with a topic filter (MQTT 3.1.1, section 4.7.1).
+func CheckFilter(filter string) error {
+	switch {
+	case filter == "":
+		return errors.New("is empty; write a topic such as zigbee2mqtt/kitchen, or zigbee2mqtt/+ for all")
+	case len(filter) > 1024 || strings.ContainsRune(filter, 0) || !utf8.ValidString(filter):
+		return fmt.Errorf("%.40q... is no topic", filter)
+	}
+	levels := strings.Split(filter, "/")
+	for i, level := range levels {
+		if strings.ContainsAny(level, "+#") && len(level) > 1 {
+			return fmt.Errorf("%q has + or # within a level; they stand for whole levels: a/+/b, a/#", filter)
+		}
+		if level == "#" && i < len(levels)-1 {
+			return fmt.Errorf("%q has # before its end; use + for one level", filter)
+		}
+	}
+	return nil
 }

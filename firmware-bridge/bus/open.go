@@ -28,6 +28,8 @@ func Open(_ context.Context, cfg Config, log *slog.Logger) (*Bus, error) {
 		return openSerial(cfg)
 	case Modbus:
 		return openModbus(cfg, log)
+	case MQTT:
+		return openMQTT(cfg)
 	}
 	return nil, fault.New(fault.Misconfigured, fmt.Errorf("open bus %s: a bus of type %q cannot be opened", cfg.ID, cfg.Type), "")
 }

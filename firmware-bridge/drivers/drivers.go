@@ -15,6 +15,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/line"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/modbus"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mqtt"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/nmea"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pms5003"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/pulse"
@@ -43,6 +44,7 @@ func All() []driver.Driver {
 		line.Driver(),
 		mcp9808.Driver(),
 		modbus.Driver(),
+		mqtt.Driver(),
 		nmea.Driver(),
 		pms5003.Driver(),
 		pulse.Driver(),

@@ -21,7 +21,7 @@ const (
 	Implausible Kind = "implausible"
 	// Refused: the device answers that it will not (a Modbus exception, a sensor's own error flag).
 	Refused Kind = "refused"
-	// Denied: the operating system does not let this user.
+	// Denied: the operating system, or a local broker, does not let this user.
 	Denied Kind = "denied"
 	// Lost: the bus itself is gone or stuck: unplugged, pulled low, the connection ended.
 	Lost Kind = "lost"

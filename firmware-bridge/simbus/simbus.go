@@ -20,6 +20,7 @@ type Bus struct {
 	OneWire *Wires
 	Serial  *SerialLine
 	Modbus  *ModbusLine
+	Topics  *Broker
 }
 
 // New makes the simulated counterpart of a bus.
@@ -38,6 +39,8 @@ func New(cfg bus.Config) (*Bus, error) {
 		b.Serial = &SerialLine{cfg: cfg, changed: make(chan struct{})}
 	case bus.Modbus:
 		b.Modbus = &ModbusLine{name: cfg.ID}
+	case bus.MQTT:
+		b.Topics = &Broker{name: cfg.ID, changed: make(chan struct{}), retained: make(map[string][]byte), ears: make(map[*ear]bool)}
 	default:
 		return nil, fmt.Errorf("simulate bus %s: there is no simulated %s bus", cfg.ID, cfg.Type)
 	}
@@ -64,6 +67,9 @@ func (b *Bus) Bus() *bus.Bus {
 	}
 	if b.Modbus != nil {
 		open.Modbus = b.Modbus
+	}
+	if b.Topics != nil {
+		open.Topics = b.Topics
 	}
 	return open
 }
