@@ -82,8 +82,8 @@ func listenTo(t *testing.T, cfg bus.Config, options map[string]any) *heard {
 	return h
 }
 
-// device publishes as a device does, until the test ends.
-func device(t *testing.T, m *uplinktest.Mosquitto) func(topic, payload string, retained bool) {
+// device publishes as a device does, until the test ends. said returns when the broker has all of it.
+func device(t *testing.T, m *uplinktest.Mosquitto) (say func(topic, payload string, retained bool), said func()) {
 	t.Helper()
 	cfg := uplink.DefaultConfig()
 	cfg.URL, cfg.Connections, cfg.RetryMax = "mqtt://"+m.Address(), 1, 200*time.Millisecond
@@ -100,11 +100,17 @@ func device(t *testing.T, m *uplinktest.Mosquitto) func(topic, payload string, r
 			t.Error(err)
 		}
 	})
-	return func(topic, payload string, retained bool) {
+	say = func(topic, payload string, retained bool) {
 		if err := p.Publish(ctx, uplink.Message{Topic: topic, Payload: []byte(payload), Retained: retained}); err != nil {
 			t.Error(err)
 		}
 	}
+	said = func() {
+		if err := p.Flush(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	return say, said
 }
 
 // reaches publishes until it is heard: nobody says when a subscription is in force.
@@ -121,9 +127,10 @@ func TestARealBrokerIsKilledAndComesBack(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	t.Run("", func(t *testing.T) { // so that its clean-ups are over when leaks are looked for
 		m := uplinktest.StartMosquitto(t)
-		say := device(t, m)
+		say, said := device(t, m)
 		say("zigbee2mqtt/old", `{"temperature":-7}`, true)
 		say("zigbee2mqtt/b2/availability", `{"state":"offline"}`, true)
+		said()
 		h := listenTo(t, bus.Config{Device: "mqtt://" + m.Address()}, climate())
 		reaches(t, h, say, "zigbee2mqtt/a1", 20)
 		if drivertest.WantFault(t, h.last(), fault.Absent); h.has(-7) {

@@ -127,6 +127,17 @@ func TestRecordedMessages(t *testing.T) {
 			map[string]any{"topic": "cab/#", "mapping": map[string]any{"readings": []any{map[string]any{"path": "d.t", "quantity": "temperature", "unit": "°F", "number_as_text": true}}}},
 		},
 		{
+			"the example of docs/mapping.md", "loops/gate-17", `{"dev":"A-17","ts":"01/01/2000 01:00:00","lanes":[{"no":1,"v":52.6,"n":12},{"no":2,"v":"-"}]}`,
+			"/speed/1=52.6@2000-01-01 00:00:00 /intensity/1=12@2000-01-01 00:00:00",
+			map[string]any{"topic": "loops/gate-17", "mapping": map[string]any{
+				"time": map[string]any{"path": "ts", "format": "%d/%m/%Y %H:%M:%S", "zone": "Europe/Madrid"},
+				"readings": []any{
+					map[string]any{"path": "lanes[*].v", "quantity": "speed", "unit": "km/h", "channel_from": "lanes[*].no", "missing": []any{"-"}},
+					map[string]any{"path": "lanes[*].n", "quantity": "intensity", "channel_from": "lanes[*].no"},
+				},
+			}},
+		},
+		{
 			"SenML", "city/loop-9/readings", `[{"bn":"loop-9/","n":"speed","u":"km/h","v":31.5}]`, "loop-9/speed/=31.5",
 			map[string]any{"topic": "city/+/readings", "format": "wire", "mapping": map[string]any{"sensor": map[string]any{"topic": []any{2}}}},
 		},
