@@ -186,6 +186,10 @@ func (b *Broker) serve(ctx context.Context) error {
 	if err := b.prepare(ctx, st, before, log); err != nil {
 		return err
 	}
+	trim := &trimmer{srv: srv, store: st, cfg: b.cfg}
+	if err := b.poll(ctx, trim); err != nil {
+		return err
+	}
 	room := b.checkRoom(srv)
 	b.gate.open(st)
 	b.judge(room, 0, nil)
@@ -194,7 +198,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	defer b.serveFront(port, inner)()
 	b.readyOnce.Do(func() { close(b.ready) })
 	b.log.Info("broker ready", "address", addr, "dir", b.cfg.Dir, "tls", b.cert != nil, "credentials", b.gate.required())
-	return b.watch(ctx, srv, st)
+	return b.watch(ctx, trim)
 }
 
 // prepare sets the bounds of the store, checks that nothing of it is missing, and makes the durable sessions.
@@ -225,7 +229,7 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 			return fmt.Errorf("make session %s: %w%s", s.ClientID, err, log.lastTrouble())
 		}
 	}
-	return b.poll(ctx, nil, st)
+	return nil
 }
 
 // openPort takes the MQTT port, and sees that the certificate can be used.

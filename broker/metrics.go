@@ -36,8 +36,9 @@ type Stats struct {
 	Sessions    uint64
 	// Messages were stored since the start.
 	Messages uint64
-	// Stored messages of StoredBytes await a subscriber, of at most StoreLimitBytes.
-	Stored          uint64
+	// Stored messages await the subscriber that is furthest behind.
+	Stored uint64
+	// StoredBytes are on disk, with those of some messages that all have taken; at most StoreLimitBytes.
 	StoredBytes     uint64
 	StoreLimitBytes uint64
 	// Retained messages.
@@ -76,8 +77,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, func() float64 { return float64(m.stats.Load().Messages) }),
 		gauge("lamppost_broker_connections", "MQTT connections.", func(s *Stats) float64 { return float64(s.Connections) }),
 		gauge("lamppost_broker_sessions", "MQTT sessions, connected and absent.", func(s *Stats) float64 { return float64(s.Sessions) }),
-		gauge("lamppost_broker_stored_messages", "Messages on disk that await a subscriber.", func(s *Stats) float64 { return float64(s.Stored) }),
-		gauge("lamppost_broker_stored_bytes", "Size of the messages on disk that await a subscriber.", func(s *Stats) float64 { return float64(s.StoredBytes) }),
+		gauge("lamppost_broker_stored_messages", "Messages on disk that await the subscriber that is furthest behind.", func(s *Stats) float64 { return float64(s.Stored) }),
+		gauge("lamppost_broker_stored_bytes", "Size of the messages on disk, with some that all subscribers have taken.", func(s *Stats) float64 { return float64(s.StoredBytes) }),
 		gauge("lamppost_broker_store_limit_bytes", "Size of stored messages from which publishers get no acknowledgement.", func(s *Stats) float64 { return float64(s.StoreLimitBytes) }),
 		gauge("lamppost_broker_retained_messages", "Retained messages.", func(s *Stats) float64 { return float64(s.Retained) }),
 	}

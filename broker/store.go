@@ -67,7 +67,7 @@ func exists(path string) bool {
 
 // messageStore is the broker's own connection to the store inside nats-server; it needs no port.
 type messageStore struct {
-	mu    sync.Mutex // held by sendAgain
+	mu    sync.Mutex // held by sendAgain and trim
 	conn  *nats.Conn
 	js    jetstream.JetStream
 	first uint64 // sequence of the last message stored before this start
@@ -105,11 +105,11 @@ func (s *messageStore) complete(ctx context.Context, before []string) error {
 // of messages for each message, which costs 18 µs with a thousand topics, and more with more.
 func messagesOf(root string) string { return "$MQTT.msgs." + natsSubject(root+"/#") }
 
-// bound makes the streams, as nats-server would, but with limits and the subject of messagesOf. When a limit is reached
-// a new message is refused; an old one is never dropped.
+// bound makes the streams, as nats-server would, but with limits and the subject of messagesOf, and with the messages for
+// the trimmer to remove. When a limit is reached a new message is refused; an old one is never dropped.
 func (s *messageStore) bound(ctx context.Context, cfg Config) error {
 	streams := []jetstream.StreamConfig{
-		{Name: streamMessages, Subjects: []string{messagesOf(cfg.TopicRoot)}, Retention: jetstream.InterestPolicy, MaxBytes: cfg.MaxStoreBytes},
+		{Name: streamMessages, Subjects: []string{messagesOf(cfg.TopicRoot)}, Retention: jetstream.LimitsPolicy, MaxBytes: cfg.MaxStoreBytes},
 		{Name: streamSessions, Subjects: []string{"$MQTT.sess.>"}, MaxMsgsPerSubject: 1, MaxMsgs: cfg.MaxSessions, MaxBytes: sessionBytes},
 		{Name: streamRetained, Subjects: []string{"$MQTT.rmsgs.>"}, MaxMsgsPerSubject: 1, MaxMsgs: cfg.MaxRetained, MaxBytes: retainedBytes},
 		{Name: streamQoS2In, Subjects: []string{"$MQTT.qos2.in.>"}, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true, MaxBytes: qos2Bytes},
@@ -136,23 +136,23 @@ func (s *messageStore) ensure(ctx context.Context, want jetstream.StreamConfig) 
 		return err
 	}
 	is := stream.CachedInfo().Config
-	if is.MaxBytes == want.MaxBytes && (is.MaxMsgs == want.MaxMsgs || want.MaxMsgs == 0) && is.Discard == want.Discard &&
+	if is.Retention == want.Retention && is.MaxBytes == want.MaxBytes && (is.MaxMsgs == want.MaxMsgs || want.MaxMsgs == 0) && is.Discard == want.Discard &&
 		slices.Equal(is.Subjects, want.Subjects) {
 		return nil
 	}
-	is.Subjects = want.Subjects
+	is.Subjects, is.Retention = want.Subjects, want.Retention
 	is.MaxBytes, is.MaxMsgs, is.Discard, is.DiscardNewPerSubject = want.MaxBytes, want.MaxMsgs, want.Discard, want.DiscardNewPerSubject
 	_, err = s.js.UpdateStream(ctx, is)
 	return err
 }
 
-// stats reads the figures of the streams.
-func (s *messageStore) stats(ctx context.Context) (Stats, error) {
+// stats reads the figures of the streams, and the state of that of the messages.
+func (s *messageStore) stats(ctx context.Context) (Stats, jetstream.StreamState, error) {
 	var infos [3]jetstream.StreamState
 	for i, name := range []string{streamMessages, streamSessions, streamRetained} {
 		stream, err := s.js.Stream(ctx, name)
 		if err != nil {
-			return Stats{}, fmt.Errorf("read stream %s: %w", name, err)
+			return Stats{}, infos[0], fmt.Errorf("read stream %s: %w", name, err)
 		}
 		infos[i] = stream.CachedInfo().State
 	}
@@ -162,10 +162,9 @@ func (s *messageStore) stats(ctx context.Context) (Stats, error) {
 	return Stats{
 		Sessions:    infos[1].Msgs,
 		Messages:    infos[0].LastSeq - s.first,
-		Stored:      infos[0].Msgs,
 		StoredBytes: infos[0].Bytes,
 		Retained:    infos[2].Msgs,
-	}, nil
+	}, infos[0], nil
 }
 
 // failed says whether the connection to the store is gone: only nats-server itself ends it.

@@ -10,6 +10,7 @@ import (
 
 const (
 	pollEvery = time.Second
+	pollWait  = 30 * time.Second
 	// mendEvery is after how long a store that could not write is started anew though the disk has no more room.
 	mendEvery = 30 * time.Second
 	// fullFor is how long the store counts as full after a message that found no room.
@@ -17,7 +18,7 @@ const (
 )
 
 // watch polls the store until ctx ends or the store has to be started anew.
-func (b *Broker) watch(ctx context.Context, srv *server.Server, st *messageStore) error {
+func (b *Broker) watch(ctx context.Context, trim *trimmer) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	began := time.Now()
@@ -27,15 +28,15 @@ func (b *Broker) watch(ctx context.Context, srv *server.Server, st *messageStore
 			return nil
 		case <-tick.C:
 		}
-		if !srv.JetStreamEnabled() || st.failed() {
+		if !trim.srv.JetStreamEnabled() || trim.store.failed() {
 			return fmt.Errorf("%w: is the disk of %s full?", errStoreStopped, b.cfg.Dir)
 		}
-		room := b.checkRoom(srv)
+		room := b.checkRoom(trim.srv)
 		// What could be taken from the store meanwhile has been, so that starting anew frees room.
 		if b.unwritten.Load() && (room || time.Since(began) > mendEvery) {
 			return fmt.Errorf("%w: it could not write to %s", errStoreStopped, b.cfg.Dir)
 		}
-		err := b.poll(ctx, srv, st)
+		err := b.poll(ctx, trim)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -99,18 +100,21 @@ func (b *Broker) sendAway(srv *server.Server) {
 	}
 }
 
-// poll reads the figures of the store.
-func (b *Broker) poll(ctx context.Context, srv *server.Server, st *messageStore) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// poll reads the figures of the store, and removes from it what all have taken.
+func (b *Broker) poll(ctx context.Context, trim *trimmer) error {
+	ctx, cancel := context.WithTimeout(ctx, pollWait)
 	defer cancel()
-	s, err := st.stats(ctx)
+	s, state, err := trim.store.stats(ctx)
 	if err != nil {
 		return err
 	}
-	s.StoreLimitBytes = uint64(b.cfg.MaxStoreBytes)
-	if srv != nil {
-		s.Connections = max(0, srv.NumClients()-1) // without our own, to the store
+	waits, err := trim.backlog()
+	if err != nil {
+		return err
 	}
+	s.Stored = waits.waiting
+	s.StoreLimitBytes = uint64(b.cfg.MaxStoreBytes)
+	s.Connections = max(0, trim.srv.NumClients()-1) // without our own, to the store
 	at := b.fullAt.Load()
 	s.Full = at != 0 && (time.Since(time.Unix(0, at)) < fullFor || s.StoredBytes >= s.StoreLimitBytes/100*99)
 	if at != 0 && !s.Full {
@@ -118,6 +122,9 @@ func (b *Broker) poll(ctx context.Context, srv *server.Server, st *messageStore)
 		b.log.Info("broker store has room again", "stored_bytes", s.StoredBytes)
 	}
 	b.metrics.stats.Store(&s)
+	if trim.due(state, waits.again) {
+		return trim.trim(ctx, state, waits)
+	}
 	return nil
 }
 

@@ -131,7 +131,7 @@ func TestABridgeIsRunOverTheAPI(t *testing.T) {
 	c.commandsAreAnswered()
 	c.commandLine()
 
-	c.killed(b, env)
+	b.Kill()
 	c.wait("it is offline, and known as it was", func(s shown) bool { return s.State == "offline" && len(s.Sensors) == 2 })
 	if status, text := c.ask(http.MethodPost, bridgePath+"/commands", `{"do":"read"}`); status != http.StatusConflict || !strings.Contains(text, "no connection") {
 		t.Errorf("a command to one that is away is answered with %d: %s", status, text)
@@ -148,25 +148,6 @@ func TestABridgeIsRunOverTheAPI(t *testing.T) {
 	c.wait("the settings were withdrawn while it was away", func(s shown) bool {
 		return s.State == "online" && s.Settings.Source == control.FromFile && len(s.Sensors) == 3
 	})
-}
-
-// killed kills the bridge, once more if the city does not hear of it: the embedded broker loses about one will in sixty, see
-// docs/decisions/embedded-broker.md.
-func (c *cabinet) killed(b *endtoend.Process, env []string) {
-	c.t.Helper()
-	for range 3 {
-		b.Kill()
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); pause(50 * time.Millisecond) {
-			var s shown
-			if err := c.city.Get(bridgePath, &s); err == nil && s.State == "offline" {
-				return
-			}
-		}
-		c.t.Log("the city has not heard that the bridge is gone")
-		b = c.start(env...)
-		c.reported("air-0")
-		pause(time.Second)
-	}
 }
 
 func (c *cabinet) settingsComeIntoForce() {
