@@ -108,7 +108,8 @@ type mqttListener struct {
 
 	mu     sync.Mutex // the ear takes one thing at a time
 	told   string     // of what Broker was told last; "" is that all is well
-	missed uint64
+	missed uint64     // messages that waited too long
+	long   uint64     // messages that were too long
 }
 
 func (l *mqttListener) take(m uplink.Received) {
@@ -140,6 +141,10 @@ func (l *mqttListener) wrong(s uplink.Status) error {
 		return fault.New(fault.Denied, fmt.Errorf("%s does not let user %q in: %s", where, l.broker.cfg.User, s.Fault), "look at user and password_file of the bus, and at the broker's own users")
 	case !s.Connected && s.Fault != "":
 		return fault.New(fault.Lost, fmt.Errorf("%s is away: %s", where, s.Fault), "look whether the broker runs (systemctl status mosquitto), and at device of the bus")
+	}
+	if before := l.long; s.TooLong > before {
+		l.long = s.TooLong
+		return fault.New(fault.Garbled, fmt.Errorf("%d messages of more than a megabyte were left out", s.TooLong-before), "look which device sends so much, or name its topic more narrowly")
 	}
 	var missed uint64
 	for _, one := range s.Subscriptions {

@@ -55,8 +55,9 @@ type Publisher struct {
 	inboxes  []*inbox
 	state    state
 
-	messages, readings, waiting, resent, connects atomic.Uint64
-	progress                                      chan struct{} // capacity 1: something was acknowledged
+	messages, readings, waiting, resent, connects, tooLong atomic.Uint64
+
+	progress chan struct{} // capacity 1: something was acknowledged
 }
 
 // New prepares a publisher that only publishes; Run connects. acknowledged, which may be nil, is called once for each message whose PUBACK

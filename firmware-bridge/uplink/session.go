@@ -61,6 +61,9 @@ type Status struct {
 	Refused bool
 	// Fault says to a person what was last wrong with the connection; "" while it is well.
 	Fault string
+	// TooLong is how many messages were left out because no handler takes so much; what is little longer than MaxReceived
+	// is counted as lost by its subscription.
+	TooLong uint64
 	// Subscriptions are how Session.Subscriptions are on the present connection, in their order.
 	Subscriptions []SubscriptionStatus
 }
@@ -99,6 +102,7 @@ func (p *Publisher) Announce(m Message) error {
 // Status returns how the connection is.
 func (p *Publisher) Status() Status {
 	s := p.state.status()
+	s.TooLong = p.tooLong.Load()
 	for _, in := range p.inboxes {
 		s.Subscriptions = append(s.Subscriptions, in.status())
 	}

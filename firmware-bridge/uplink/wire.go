@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -20,10 +21,10 @@ const (
 var errClosed = errors.New("connection is closed")
 
 // wire is the net.Conn that paho gets. It gathers paho's small writes (one per message) into few large ones, reads many
-// packets with one system call, and tells of each PUBACK that it reads, before paho sees it.
+// packets with one system call, tells of each PUBACK that it reads, before paho sees it, and keeps what is too long from paho.
 type wire struct {
 	net.Conn
-	in           *bufio.Reader
+	in           sieve
 	acks         ackReader
 	flushAfter   time.Duration
 	writeTimeout time.Duration
@@ -40,13 +41,19 @@ type wire struct {
 }
 
 // newWire takes over conn and starts one goroutine, which Close ends.
-func newWire(conn net.Conn, flushAfter, writeTimeout time.Duration, puback func(id uint16)) *wire {
+func newWire(conn net.Conn, flushAfter, writeTimeout time.Duration, puback func(id uint16), tooLong func()) *wire {
 	w := &wire{
-		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer), acks: ackReader{puback: puback},
+		Conn: conn, in: sieve{in: bufio.NewReaderSize(conn, readBuffer)}, acks: ackReader{puback: puback},
 		flushAfter: flushAfter, writeTimeout: writeTimeout,
 		some: make(chan struct{}, 1), full: make(chan struct{}, 1), gone: make(chan struct{}), flushed: make(chan struct{}),
 	}
 	w.room = sync.NewCond(&w.mu)
+	w.in.tooLong = func(id uint16) {
+		if id > 0 { // or the broker would wait for it, and in the end send nothing more; where Write fails, Read does too
+			_, _ = w.Write(binary.BigEndian.AppendUint16([]byte{packetPuback << 4, 2}, id))
+		}
+		tooLong()
+	}
 	go w.flush()
 	return w
 }

@@ -47,6 +47,18 @@ func (h *heard) has(value float64) bool {
 	return false
 }
 
+// said tells whether a fault had the word in it.
+func (h *heard) said(word string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, err := range h.errs {
+		if err != nil && strings.Contains(err.Error(), word) {
+			return true
+		}
+	}
+	return false
+}
+
 // last is the fault that stands; nil if there is none.
 func (h *heard) last() error {
 	h.mu.Lock()
@@ -136,6 +148,9 @@ func TestARealBrokerIsKilledAndComesBack(t *testing.T) {
 		if drivertest.WantFault(t, h.last(), fault.Absent); h.has(-7) {
 			t.Error("a retained message without a time is read")
 		}
+		say("zigbee2mqtt/c3", strings.Repeat("x", 10<<20), false)
+		uplinktest.Eventually(t, "what is far too long is named", func() bool { return h.said("megabyte") })
+		reaches(t, h, say, "zigbee2mqtt/a1", 22)
 		m.Kill()
 		uplinktest.Eventually(t, "the broker is lost", func() bool { return fault.KindOf(h.last()) == fault.Lost })
 		if text := h.last().Error(); !strings.Contains(text, m.Address()) {
