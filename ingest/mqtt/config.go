@@ -30,7 +30,9 @@ type Config struct {
 	// ShareGroup, if set, subscribes as $share/<group>/..., so that connections and processes divide the messages. The
 	// broker must know shared subscriptions; the embedded one does not.
 	ShareGroup string `mapstructure:"share_group"`
-	// Connections is how many connections share the load; more than one needs ShareGroup.
+	// Connections is how many connections share the load; more than one needs ShareGroup. One
+	// suffices for the embedded broker and Mosquitto. Several bring the messages of a sensor out of order, and whether a
+	// reading that comes after a newer one is new, only the store can tell (docs/decisions/throughput.md).
 	Connections int `mapstructure:"connections"`
 	// MaxPayloadBytes is the largest payload that is decoded; of a larger one the first 64 KiB go to quarantine.
 	MaxPayloadBytes int64         `mapstructure:"max_payload_bytes"`
