@@ -55,7 +55,7 @@ package() {
   printf '%6s MB  %s\n' "$(megabytes "$(stat -c %s "$file")")" "$file"
 }
 
-described=$(git describe --always --dirty --tags 2>/dev/null || echo unknown)
+described=$(git describe --always --dirty --tags --abbrev=10 2>/dev/null || echo unknown)
 # What a package's files are dated: the commit, so that the same commit makes the same package.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
