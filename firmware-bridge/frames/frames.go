@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
@@ -24,7 +25,7 @@ import (
 // looked like a frame and were dropped.
 type Splitter func(b []byte) (done int, frame []byte, wrong error)
 
-// Reader reads frames. It has one user at a time.
+// Reader reads frames. It has one user at a time, save that anybody may ask SoFar.
 type Reader struct {
 	Port  bus.Port
 	Clock interface{ Now() clock.Instant }
@@ -36,8 +37,15 @@ type Reader struct {
 
 	buffer []byte
 	marks  []mark // of the bytes in buffer, in order
-	heard  int
-	wrong  error
+
+	mu  sync.Mutex
+	now heard
+}
+
+// heard is what has come in since the last frame, or fault.
+type heard struct {
+	bytes int
+	wrong error
 }
 
 // mark says when the bytes from an offset on came in.
@@ -63,7 +71,8 @@ var (
 
 // Reset forgets what has come in and was not read, so that the next frame is a fresh one.
 func (r *Reader) Reset() error {
-	r.buffer, r.marks, r.heard, r.wrong = r.buffer[:0], r.marks[:0], 0, nil
+	r.buffer, r.marks = r.buffer[:0], r.marks[:0]
+	r.forget()
 	return r.Port.ResetInputBuffer()
 }
 
@@ -111,9 +120,45 @@ func (r *Reader) fill(ctx context.Context) error {
 	if n > 0 {
 		r.marks = append(r.marks, mark{offset: len(r.buffer), at: r.Clock.Now()})
 		r.buffer = append(r.buffer, chunk[:n]...)
-		r.heard += n
+		r.mu.Lock()
+		r.now.bytes += n
+		r.mu.Unlock()
 	}
 	return err
+}
+
+// forget begins anew to look for what is wrong, and returns what was heard until now.
+func (r *Reader) forget() heard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.now
+	r.now = heard{}
+	return before
+}
+
+func (r *Reader) note(wrong error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now.wrong = wrong
+}
+
+// SoFar is a fault if something has come in since the last frame, or fault, and none of it is a frame yet; nil if nothing has.
+// It is for one who cannot wait for Next any longer.
+func (r *Reader) SoFar() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now.fault(r.Advice, func(err error) error { return err })
+}
+
+// fault is nil if nothing was heard.
+func (h heard) fault(advice string, why func(error) error) error {
+	switch {
+	case h.wrong != nil:
+		return fault.New(fault.Garbled, why(h.wrong), advice)
+	case h.bytes > 0:
+		return fault.New(fault.Garbled, why(fmt.Errorf("%d bytes: %w", h.bytes, errNoFrame)), advice)
+	}
+	return nil
 }
 
 // scan looks for a frame in what has come in.
@@ -121,19 +166,19 @@ func (r *Reader) scan() (Frame, bool) {
 	for len(r.buffer) > 0 {
 		done, frame, wrong := r.Split(r.buffer)
 		if wrong != nil {
-			r.wrong = wrong
+			r.note(wrong)
 		}
 		if frame != nil {
 			f := Frame{Bytes: append([]byte(nil), frame...), At: r.at(cap(r.buffer) - cap(frame))} // frame lies in buffer
 			r.drop(done)
-			r.heard, r.wrong = 0, nil
+			r.forget()
 			return f, true
 		}
 		switch {
 		case done > 0:
 			r.drop(done)
 		case len(r.buffer) > r.MaxBytes:
-			r.wrong = errTooLong
+			r.note(errTooLong)
 			r.drop(1)
 		default:
 			return Frame{}, false
@@ -171,19 +216,15 @@ func (r *Reader) drop(n int) {
 }
 
 func (r *Reader) fault(ctx context.Context, within time.Duration) error {
-	heard, wrong := r.heard, r.wrong
-	r.heard, r.wrong = 0, nil
+	before := r.forget()
 	why := func(err error) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 		return fmt.Errorf("%w within %s", err, within)
 	}
-	switch {
-	case wrong != nil:
-		return fault.New(fault.Garbled, why(wrong), r.Advice)
-	case heard > 0:
-		return fault.New(fault.Garbled, why(fmt.Errorf("%d bytes: %w", heard, errNoFrame)), r.Advice)
+	if err := before.fault(r.Advice, why); err != nil {
+		return err
 	}
 	return fault.New(fault.Timeout, why(errSilence), "look at the sensor's supply and cable (are TX and RX swapped?), and at the device of the bus")
 }

@@ -149,6 +149,9 @@ func (m *sensor) Read(ctx context.Context) ([]driver.Measurement, error) {
 		select {
 		case <-m.news:
 		case <-ctx.Done():
+			if err := m.frames.SoFar(); err != nil { // the listener gives the meter more time than there is here
+				return nil, fmt.Errorf("%w: %w", err, ctx.Err())
+			}
 			return nil, fault.New(fault.Timeout, fmt.Errorf("%w: %w", errSilent, ctx.Err()), "look at cable and plug; the customer's port may have to be switched on by the grid's operator")
 		}
 	}

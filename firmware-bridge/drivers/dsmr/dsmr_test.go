@@ -3,6 +3,7 @@ package dsmr_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -194,6 +195,21 @@ func TestFaultsAndTheNextGoodTelegram(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever tries the meter once does not wait as long as the listener does.
+func TestGarbageIsNotTakenForSilenceByAnImpatientReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := line(t)
+		s := open(t, on)
+		wrong := bytes.Replace(telegram(t, "dsmr5.txt"), []byte("001234.567"), []byte("901234.567"), 1)
+		on.Serial.Talk(time.Second, func(time.Time) []byte { return wrong })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := s.Read(ctx); fault.KindOf(err) != fault.Garbled || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v (%s)", err, fault.KindOf(err))
+		}
+	})
 }
 
 func TestReadEndsWithContext(t *testing.T) {
