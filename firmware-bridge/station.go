@@ -34,9 +34,10 @@ type station struct {
 	bus  *bus.Bus // that open has used last; only run's goroutine, and what it waits for, touches it
 	rate rateLimit
 
-	mu     sync.Mutex
-	report report
-	now    chan struct{} // capacity 1: read now
+	mu      sync.Mutex
+	report  report
+	flooded clock.Instant // when readings were left out last; 0 for never
+	now     chan struct{} // capacity 1: read now
 }
 
 // report is what is known of a sensor.
@@ -276,6 +277,7 @@ func (s *station) accept(ms []driver.Measurement) error {
 	s.mu.Lock()
 	if n := s.rate.take(time.Duration(now), len(good)); n < len(good) {
 		good = good[:n]
+		s.flooded = now
 		wrong = fault.New(fault.Other, fmt.Errorf("it floods: more than %d readings a second", mostReadings), "look for a loose contact, or set a debounce time")
 	}
 	s.report.Readings += uint64(len(good))
@@ -286,16 +288,19 @@ func (s *station) accept(ms []driver.Measurement) error {
 	return wrong
 }
 
-// well notes a reading without a fault.
+// well notes a reading without a fault. A flood lets some through each second, and is no less a fault for that.
 func (s *station) well() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.report.lastGood = s.clock.Now()
+	if s.flooded != 0 && s.report.lastGood.Sub(s.flooded) < floodStands {
+		return
+	}
 	if s.report.State != control.Working {
 		defer s.changed()
 		s.log.Info("sensor works", "sensor", s.cfg.ID, "was", string(s.report.State))
 	}
 	s.report.State, s.report.Kind, s.report.Error, s.report.Advice = control.Working, "", "", ""
-	s.report.lastGood = s.clock.Now()
 }
 
 // failed notes a fault. The log tells of it when it is new.
@@ -331,8 +336,12 @@ func (s *station) count(kind fault.Kind) {
 	s.report.Faults[kind]++
 }
 
-// mostReadings a second are taken from one sensor; a float that bounces must not fill the card.
-const mostReadings = 1000
+const (
+	// mostReadings a second are taken from one sensor; a float that bounces must not fill the card.
+	mostReadings = 1000
+	// floodStands is how long a sensor that has flooded is not called well.
+	floodStands = 10 * time.Second
+)
 
 // rateLimit counts by the second.
 type rateLimit struct {

@@ -115,8 +115,12 @@ type sensor struct {
 	listening bool
 	level     gpio.Level // while it listens: the last one that stayed
 	bucket    *edge.Bucket
-	left      int // changes and edges that were not delivered, since the last Read
+	left      int           // changes and edges that were not delivered, since it was quiet
+	noisy     clock.Instant // when the last of them came
 }
+
+// noisyFor is how long a line is called noisy after the last change that was left out.
+const noisyFor = time.Minute
 
 func open(_ context.Context, s driver.Setup) (driver.Sensor, error) {
 	o := s.Options.(*Options)
@@ -149,15 +153,22 @@ func (s *sensor) Read(context.Context) ([]driver.Measurement, error) {
 	if s.listening {
 		level = s.level
 	}
-	if s.left > 0 {
-		err = fault.New(fault.Garbled, fmt.Errorf("%d changes came faster than %g a minute, and were left out", s.left, s.MaxChanges),
-			"look for a loose contact or an unscreened cable, and set a longer debounce time")
-		s.left = 0
-	}
-	return []driver.Measurement{s.measurement(level, 0)}, err
+	return []driver.Measurement{s.measurement(level, 0)}, s.noise()
 }
 
-// Listen delivers changes.
+// noise is what is wrong while changes are left out; nil once that is over. It is called with mu held.
+func (s *sensor) noise() error {
+	if s.left > 0 && s.clock.Now().Sub(s.noisy) > noisyFor {
+		s.left = 0
+	}
+	if s.left == 0 {
+		return nil
+	}
+	return fault.New(fault.Garbled, fmt.Errorf("%d changes came faster than %g a minute, and were left out", s.left, s.MaxChanges),
+		"look for a loose contact or an unscreened cable, and set a longer debounce time")
+}
+
+// Listen delivers changes, and for as long as some are left out says so beside them.
 func (s *sensor) Listen(ctx context.Context, deliver func([]driver.Measurement, error)) error {
 	level, err := s.pin.Level()
 	if err != nil {
@@ -172,26 +183,33 @@ func (s *sensor) Listen(ctx context.Context, deliver func([]driver.Measurement, 
 		s.listening = false
 	}()
 	watch := edge.Watch{
-		Pin: s.pin, Debounce: s.Debounce, Clock: s.clock, Noise: s.leftOut,
+		Pin: s.pin, Debounce: s.Debounce, Clock: s.clock,
+		Noise: func(n int) { s.leftOut(n, deliver) },
 		Changed: func(c edge.Change) {
 			s.mu.Lock()
 			s.level = c.Level
-			through := s.bucket.Take(c.At)
+			through, wrong := s.bucket.Take(c.At), s.noise()
 			s.mu.Unlock()
 			if !through {
-				s.leftOut(1)
+				s.leftOut(1, deliver)
 				return
 			}
-			deliver([]driver.Measurement{s.measurement(c.Level, c.At)}, nil)
+			deliver([]driver.Measurement{s.measurement(c.Level, c.At)}, wrong)
 		},
 	}
 	return watch.Run(ctx)
 }
 
-func (s *sensor) leftOut(n int) {
+// leftOut counts changes that are not delivered, and tells of the first.
+func (s *sensor) leftOut(n int, deliver func([]driver.Measurement, error)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left += n
+	quiet := s.noise() == nil
+	s.left, s.noisy = s.left+n, s.clock.Now()
+	wrong := s.noise()
+	s.mu.Unlock()
+	if quiet {
+		deliver(nil, wrong)
+	}
 }
 
 // Close gives the pin back.

@@ -25,6 +25,7 @@ type rig struct {
 	driver.Sensor
 	line  *simbus.Pin
 	heard []driver.Measurement
+	wrong error // with what was heard last
 	ended chan error
 	stop  context.CancelFunc
 }
@@ -41,7 +42,7 @@ func newRig(t *testing.T, options map[string]any) *rig {
 	ctx, stop := context.WithCancel(t.Context())
 	r.stop = stop
 	go func() {
-		r.ended <- r.Sensor.(driver.Listener).Listen(ctx, func(ms []driver.Measurement, _ error) { r.heard = append(r.heard, ms...) })
+		r.ended <- r.Sensor.(driver.Listener).Listen(ctx, func(ms []driver.Measurement, err error) { r.heard, r.wrong = append(r.heard, ms...), err })
 	}()
 	synctest.Wait()
 	return r
@@ -121,6 +122,10 @@ func TestLooseContactIsBoundedAndNamed(t *testing.T) {
 		for i := range 3000 { // ten minutes
 			r.line.Set(i%2 == 0)
 			time.Sleep(200 * time.Millisecond)
+			synctest.Wait()
+			if i > 50 && fault.KindOf(r.wrong) != fault.Garbled {
+				t.Fatalf("after %d changes what is heard has the fault %v beside it", i, r.wrong)
+			}
 		}
 		if n := len(r.heard); n < 590 || n > 610 {
 			t.Errorf("%d changes in ten minutes, 60 a minute are allowed", n)
@@ -133,7 +138,8 @@ func TestLooseContactIsBoundedAndNamed(t *testing.T) {
 		before := len(r.heard)
 		r.line.Set(gpio.High)
 		time.Sleep(time.Second)
-		if r.state(t) != 1 || len(r.heard) != before+1 {
+		synctest.Wait()
+		if r.state(t) != 1 || len(r.heard) != before+1 || r.wrong != nil {
 			t.Error("the first good change after the noise is not heard")
 		}
 	})
