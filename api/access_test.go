@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lamppost-city/lamppost/api"
 )
 
@@ -266,5 +268,32 @@ func TestConfigurationFaultsComeAllAtOnce(t *testing.T) {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "TLS") {
 			t.Errorf("%s is accepted without TLS: %v", listen, err)
 		}
+	}
+}
+
+func TestSessionTellsWhetherTheTokenCounts(t *testing.T) {
+	s := start(t, nil)
+	free := api.Session{May: []string{"read"}}
+	all := api.Session{Authenticated: true, May: []string{"read", "change"}}
+	if diff := cmp.Diff(free, decode[api.Session](s.get("/api/v1/session"))); diff != "" {
+		t.Errorf("on loopback without a token (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(all, decode[api.Session](s.get("/api/v1/session", "Authorization", "Bearer "+token))); diff != "" {
+		t.Errorf("with the token (-want +got):\n%s", diff)
+	}
+	s.get("/api/v1/session", "Authorization", "Bearer wrong").problem(http.StatusUnauthorized, "token is wrong")
+	cookie := s.ask("POST", "/api/v1/session", `{"token":"`+token+`"}`, "Content-Type", "application/json").header.Get("Set-Cookie")
+	value, _, _ := strings.Cut(cookie, ";")
+	if diff := cmp.Diff(all, decode[api.Session](s.get("/api/v1/session", "Cookie", value))); diff != "" {
+		t.Errorf("with a session (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(free, decode[api.Session](s.get("/api/v1/session", "Cookie", value+"x"))); diff != "" {
+		t.Errorf("with a session that is none (-want +got):\n%s", diff)
+	}
+
+	away := start(t, func(s *server) { s.away = true })
+	away.get("/api/v1/session").problem(http.StatusUnauthorized)
+	if diff := cmp.Diff(all, decode[api.Session](away.get("/api/v1/session", "Authorization", "Bearer "+token))); diff != "" {
+		t.Errorf("away from loopback with the token (-want +got):\n%s", diff)
 	}
 }

@@ -11,14 +11,20 @@ import (
 type City struct {
 	Name string `json:"name"`
 	Zone string `json:"zone" doc:"IANA name of the time zone in which people there read times."`
+	// Version and API tell a client whom it talks to.
+	Version string `json:"version" doc:"Of the process that answers."`
+	API     int    `json:"api" doc:"Version of this API; it grows when something that clients rely on changes."`
 }
+
+// apiVersion is that of /api/v1. What is added does not change it.
+const apiVersion = 1
 
 type cityOutput struct {
 	Body City
 }
 
 func (s *Server) getCity(context.Context, *struct{}) (*cityOutput, error) {
-	return &cityOutput{Body: City{Name: s.cfg.CityName, Zone: s.cfg.CityZone}}, nil
+	return &cityOutput{Body: City{Name: s.cfg.CityName, Zone: s.cfg.CityZone, Version: s.deps.Version, API: apiVersion}}, nil
 }
 
 // Quantity is an entry of the catalogue as the API shows it.

@@ -12,6 +12,7 @@ import (
 // Every parameter that any endpoint knows, and one that none does.
 var parameters = []string{
 	"q", "district", "domain", "state", "limit", "offset", "sensor", "quantity", "channel", "from", "to", "step", "agg", "reason", "before", "nonsense",
+	"site", "bbox", "points", "group", "format", "place", "sort", "kind",
 }
 
 // likely values reach beyond the first check more often than random text does.
@@ -19,6 +20,7 @@ var likely = []string{
 	"", "0", "1", "-1", "1000", "99999999999999999999", "1e9", "NaN", "now", "-24h", "-7d", "-100000d", "-99999999999999w", "2026-03-01T12:00:00Z",
 	"2026-03-01T12:00:00+01:00", "0000-00-00T00:00:00Z", "1772366400000", "9223372036854775807", "air-1", "air-1,air-2", "loop-1", "none", "A",
 	"no2", "speed", "speed,no2", "traffic", "safety", "ok", "silent", "5m", "1d", "0s", "1ns", "mean", "p95", "range", "unregistered", "true",
+	"market", "harbour", "13,52,14,53", "170,-10,-170,10", "1,2,3", "500", "site", "columns", "missing", "silence",
 	"\x00", "\xff\xfe", "'; DROP TABLE sensors; --", "\" OR 1=1", "%", "../../etc/passwd", "é\u2028", strings.Repeat("x", 300),
 }
 

@@ -1,19 +1,16 @@
 package api
 
 import (
-	"cmp"
 	"context"
-	"io"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/lamppost-city/lamppost/query"
+	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
@@ -21,13 +18,19 @@ import (
 const defaultHistory = 24 * time.Hour
 
 type historyInput struct {
-	Sensor   []string `query:"sensor,explode" maxItems:"1000" doc:"Which sensors; may repeat. Without it, all that are registered with one of the quantities."`
+	Sensor []string `query:"sensor,explode" maxItems:"1000" doc:"Which sensors; may repeat. Without it and without a place, all that are registered with one of the quantities."`
+	PlaceParams
+	BoxParam
+	Domain   []string `query:"domain,explode" maxItems:"3" enum:"traffic,energy,safety" doc:"Only quantities of these domains; may repeat."`
 	Quantity []string `query:"quantity,explode" maxItems:"200" doc:"Which quantities; may repeat. Without it, those that the sensors are registered with."`
 	Channel  string   `query:"channel" maxLength:"32" doc:"Only this channel; given but empty, readings without a channel."`
 	From     string   `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
 	To       string   `query:"to" maxLength:"40" doc:"End, excluded; now without it." example:"now"`
 	Step     string   `query:"step" maxLength:"20" doc:"Combine the readings of each step, like 30s, 5m, 1h or 1d; 0 or without it, the readings as they are." example:"5m"`
+	Points   int      `query:"points" minimum:"0" maximum:"10000" doc:"In place of step: the shortest round step with which no series has more points, all series fit into one answer, and no sensor reports less often."`
 	Agg      string   `query:"agg" enum:"mean,min,max,sum,count,p50,p95" doc:"How to combine them. Without it, sum for counts, max for counters, mean for the rest."`
+	Group    []string `query:"group,explode" maxItems:"5" enum:"sensor,site,district,channel,domain" doc:"Keep readings of a quantity apart by these, and combine over the others; may repeat. Without it, by sensor and channel. It needs step or points."`
+	Format   string   `query:"format" enum:"points,columns" default:"points" doc:"points: pairs of time and value; columns: times and values in arrays of their own, and what is needed to show them."`
 
 	hasChannel bool
 }
@@ -39,34 +42,9 @@ func (in *historyInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// HistoryAnswer describes what historyBody sends.
-type HistoryAnswer struct {
-	Series    []HistorySeries `json:"series" nullable:"false"`
-	Truncated bool            `json:"truncated" doc:"Whether points or series were left out because there are too many; ask for less, or a longer step."`
-}
-
-// HistorySeries is the readings of one sensor, quantity and channel.
-type HistorySeries struct {
-	Sensor   string       `json:"sensor"`
-	Quantity string       `json:"quantity"`
-	Channel  string       `json:"channel"`
-	Unit     string       `json:"unit" doc:"Of the values; empty for a bare number and where readings are counted."`
-	Points   [][2]float64 `json:"points" nullable:"false" doc:"Pairs of a time in Unix milliseconds and a value, oldest first."`
-}
-
-// historyBody writes a HistoryAnswer without reflection.
-type historyBody struct {
-	result query.HistoryResult
-	agg    query.Agg
-}
-
-// Schema implements huma.SchemaProvider.
-func (historyBody) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[HistoryAnswer](), true, "")
-}
-
+// historyOutput has one of several bodies.
 type historyOutput struct {
-	Body *historyBody
+	Body any
 }
 
 func (s *Server) getHistory(ctx context.Context, in *historyInput) (*historyOutput, error) {
@@ -74,47 +52,45 @@ func (s *Server) getHistory(ctx context.Context, in *historyInput) (*historyOutp
 	if err != nil {
 		return nil, err
 	}
-	if len(asked.Sensors) == 0 { // nobody is registered with the quantities
-		return &historyOutput{Body: &historyBody{agg: asked.Agg}}, nil
+	body := historyBody{agg: asked.Agg, snapshot: s.deps.Registry.Snapshot()}
+	if !nothingChosen(&asked) {
+		if body.result, err = s.askHistory(ctx, asked); err != nil {
+			return nil, err
+		}
 	}
+	if in.Format == formatColumns {
+		return &historyOutput{Body: &historyColumns{body}}, nil
+	}
+	return &historyOutput{Body: &body}, nil
+}
+
+func (s *Server) askHistory(ctx context.Context, asked query.HistoryQuery) (query.HistoryResult, error) {
 	done, err := s.begin(ctx, s.queries)
 	if err != nil {
-		return nil, err
+		return query.HistoryResult{}, err
 	}
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
 	result, err := s.deps.History.History(ctx, asked)
 	if err != nil {
-		return nil, s.storeFault(ctx, "ask the store for readings", err)
+		return result, s.storeFault(ctx, "ask the store for readings", err)
 	}
-	return &historyOutput{Body: &historyBody{result: result, agg: asked.Agg}}, nil
+	return result, nil
 }
 
-// historyQuery reads the parameters.
+// nothingChosen tells that no sensor and no quantity can answer the question, which is not the asker's fault.
+func nothingChosen(q *query.HistoryQuery) bool {
+	return len(q.Quantities) == 0 || len(q.Sensors)+len(q.Sites)+len(q.Districts) == 0 && !q.Group.Combines()
+}
+
+// historyQuery reads the parameters. Where the choice is empty, so are the quantities.
 func (s *Server) historyQuery(in *historyInput, now time.Time) (q query.HistoryQuery, err error) {
-	sensors, err := parseSensors(in.Sensor)
-	if err != nil {
-		return q, err
+	for _, name := range in.Group {
+		one, _ := query.ParseGroup(name) // an enum, checked before
+		q.Group |= one
 	}
-	q.Sensors = slices.Sorted(maps.Keys(sensors))
-	quantities, err := parseQuantities(in.Quantity)
-	if err != nil {
-		return q, err
-	}
-	switch {
-	case len(q.Sensors) == 0 && len(quantities) == 0:
-		return q, badQuery("sensor", "", "name sensors, or quantities, or both")
-	case len(q.Sensors) == 0:
-		q.Sensors = s.sensorsWith(quantities)
-	case len(quantities) == 0:
-		if quantities, err = s.quantitiesOf(q.Sensors); err != nil {
-			return q, err
-		}
-	}
-	for _, one := range quantities {
-		q.Quantities = append(q.Quantities, one.ID)
-	}
+	q.Agg, _ = query.ParseAgg(in.Agg)
 	if in.hasChannel {
 		q.Channel = &in.Channel
 	}
@@ -127,125 +103,134 @@ func (s *Server) historyQuery(in *historyInput, now time.Time) (q query.HistoryQ
 	if in.Step != "" && !ok {
 		return q, badQuery("step", in.Step, "%q is not a duration; use for instance 30s, 5m, 1h or 1d", cut(in.Step))
 	}
-	q.Step = step
-	q.Agg, _ = query.ParseAgg(in.Agg) // an enum, checked before
-	return q, nil
+	q.Step, q.Points = step, in.Points
+	err = s.chooseHistory(in, &q)
+	return q, err
 }
 
-// sensorsWith lists the sensors that are registered with one of the quantities.
-func (s *Server) sensorsWith(quantities []*telemetry.Quantity) []telemetry.SensorID {
-	var all []telemetry.SensorID
-	for _, sensor := range s.deps.Registry.Snapshot().Sensors() {
+// chooseHistory decides on sensors, places and quantities, how many series are expected, and how short steps may be.
+func (s *Server) chooseHistory(in *historyInput, q *query.HistoryQuery) error {
+	c, err := parseChoice(in.Sensor, in.PlaceParams, in.BBox)
+	if err != nil {
+		return err
+	}
+	quantities, err := parseQuantities(in.Quantity)
+	if err != nil {
+		return err
+	}
+	domains, err := parseDomains(in.Domain)
+	if err != nil {
+		return err
+	}
+	if c.sensors == nil && !c.places() && len(quantities)+len(domains) == 0 {
+		return badQuery("sensor", "", "name sensors, or quantities, or both; or sites, districts, a box or a domain")
+	}
+	snapshot := s.deps.Registry.Snapshot()
+	sensors := c.sensorsIn(snapshot)
+	if len(quantities) == 0 {
+		if quantities, err = quantitiesOf(snapshot, sensors, c.sensors); err != nil {
+			return err
+		}
+	}
+	if len(domains) > 0 {
+		quantities = slices.DeleteFunc(quantities, func(one *telemetry.Quantity) bool { return !slices.Contains(domains, one.Domain) })
+	}
+	for _, one := range quantities {
+		q.Quantities = append(q.Quantities, one.ID)
+	}
+	sensors = withAny(sensors, quantities)
+	q.Sensors = slices.Sorted(maps.Keys(c.sensors))
+	switch {
+	case c.box != nil:
+		if q.Sites = c.sitesIn(snapshot); len(q.Sites) == 0 {
+			q.Quantities = nil
+		}
+	case c.places():
+		q.Sites, q.Districts = slices.Sorted(maps.Keys(c.sites)), slices.Sorted(maps.Keys(c.districts))
+	case c.sensors == nil && !q.Group.Combines():
+		for _, sensor := range sensors {
+			q.Sensors = append(q.Sensors, sensor.ID)
+		}
+	}
+	q.Expect = expected(snapshot, sensors, q)
+	if q.Points > 0 {
+		q.Shortest = cadenceOf(sensors, q.Group.Combines())
+	}
+	return nil
+}
+
+// quantitiesOf lists what the sensors are registered with, each once. All that are named must be registered.
+func quantitiesOf(snapshot *registry.Snapshot, sensors []*registry.Sensor, named map[telemetry.SensorID]struct{}) ([]*telemetry.Quantity, error) {
+	for _, id := range slices.Sorted(maps.Keys(named)) {
+		if _, ok := snapshot.Sensor(id); !ok {
+			return nil, newProblem(http.StatusNotFound, "no sensor %q is registered; to see what it once reported, name a quantity", string(id))
+		}
+	}
+	var names []string
+	seen := make(map[string]bool)
+	for _, sensor := range sensors {
+		for _, name := range sensor.Quantities {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return parseQuantities(names)
+}
+
+// withAny leaves the sensors that are registered with one of the quantities.
+func withAny(sensors []*registry.Sensor, quantities []*telemetry.Quantity) []*registry.Sensor {
+	var all []*registry.Sensor
+	for _, sensor := range sensors {
 		if slices.ContainsFunc(quantities, func(q *telemetry.Quantity) bool { return slices.Contains(sensor.Quantities, q.Name) }) {
-			all = append(all, sensor.ID)
+			all = append(all, sensor)
 		}
 	}
 	return all
 }
 
-// quantitiesOf lists what the sensors are registered with, each once.
-func (s *Server) quantitiesOf(sensors []telemetry.SensorID) ([]*telemetry.Quantity, error) {
-	snapshot := s.deps.Registry.Snapshot()
-	var names []string
-	for _, id := range sensors {
-		sensor, ok := snapshot.Sensor(id)
-		if !ok {
-			return nil, newProblem(http.StatusNotFound, "no sensor %q is registered; to see what it once reported, name a quantity", string(id))
-		}
-		names = append(names, sensor.Quantities...)
+// expected counts the series that registered sensors will have, channels not counted; 0 where query knows as well.
+func expected(snapshot *registry.Snapshot, sensors []*registry.Sensor, q *query.HistoryQuery) int {
+	if len(q.Sensors) > 0 && q.Group == 0 {
+		return 0
 	}
-	return parseQuantities(names)
-}
-
-func (b *historyBody) writeJSON(w io.Writer) error {
-	piece := append(make([]byte, 0, pieceBytes+1024), `{"series":[`...)
-	for i := range b.result.Series {
-		series := &b.result.Series[i]
-		if i > 0 {
-			piece = append(piece, ',')
+	type series struct{ sensor, site, district, quantity string }
+	all := make(map[series]struct{})
+	for _, sensor := range sensors {
+		var one series
+		if q.Group == 0 || q.Group&query.BySensor != 0 {
+			one.sensor = string(sensor.ID)
 		}
-		piece = appendSeriesHead(piece, series, b.agg)
-		for p, point := range series.Points {
-			if p > 0 {
-				piece = append(piece, ',')
-			}
-			piece = append(piece, '[')
-			piece = strconv.AppendInt(piece, int64(point.Time), 10)
-			piece = append(piece, ',')
-			piece = appendFloat(piece, point.Value)
-			piece = append(piece, ']')
-			if len(piece) >= pieceBytes {
-				if _, err := w.Write(piece); err != nil {
-					return err
-				}
-				piece = piece[:0]
+		if q.Group&query.BySite != 0 {
+			one.site = sensor.Site
+		}
+		if site, ok := snapshot.Site(sensor.Site); ok && q.Group&query.ByDistrict != 0 {
+			one.district = site.District
+		}
+		for _, id := range q.Quantities {
+			if one.quantity = id.String(); slices.Contains(sensor.Quantities, one.quantity) {
+				all[one] = struct{}{}
 			}
 		}
-		piece = append(piece, "]}"...)
 	}
-	piece = append(piece, `],"truncated":`...)
-	piece = strconv.AppendBool(piece, b.result.Truncated)
-	_, err := w.Write(append(piece, '}', '\n'))
-	return err
+	return max(1, len(all))
 }
 
-func appendSeriesHead(dst []byte, series *query.HistorySeries, agg query.Agg) []byte {
-	q := series.Quantity.Quantity()
-	dst = append(dst, `{"sensor":`...)
-	dst = appendString(dst, string(series.Sensor))
-	dst = append(dst, `,"quantity":`...)
-	dst = appendString(dst, q.Name)
-	dst = append(dst, `,"channel":`...)
-	dst = appendString(dst, series.Channel)
-	dst = append(dst, `,"unit":`...)
-	if agg == query.Count {
-		dst = append(dst, `""`...)
-	} else {
-		dst = appendString(dst, q.Unit.Symbol)
-	}
-	return append(dst, `,"points":[`...)
-}
-
-// Figure is a number for the whole city, as a wall shows it.
-type Figure struct {
-	Domain   string  `json:"domain" enum:"traffic,energy,safety"`
-	Quantity string  `json:"quantity"`
-	Title    string  `json:"title"`
-	Unit     string  `json:"unit"`
-	Agg      string  `json:"agg" enum:"mean,sum,max" doc:"How the sensors' values were combined."`
-	Value    float64 `json:"value" doc:"Means nothing where sensors is 0."`
-	Sensors  int     `json:"sensors" doc:"How many sensors have a reading that is new enough."`
-	Time     *Time   `json:"time" nullable:"true" doc:"When the newest of them was measured."`
-}
-
-// FigureList is every figure, in the order in which they are shown.
-type FigureList struct {
-	Items []Figure `json:"items" nullable:"false"`
-}
-
-type figuresOutput struct {
-	Body FigureList
-}
-
-func (s *Server) getFigures(context.Context, *struct{}) (*figuresOutput, error) {
-	snapshot := s.deps.Registry.Snapshot()
-	figures := s.deps.Figures(time.Now(), func(id telemetry.SensorID) time.Duration {
-		sensor, ok := snapshot.Sensor(id)
-		if !ok {
-			return 0
-		}
-		return cmp.Or(patience(sensor), s.cfg.FigureAge)
-	})
-	list := FigureList{Items: make([]Figure, len(figures))}
-	for i, f := range figures {
-		list.Items[i] = Figure{
-			Domain: f.Domain.String(), Quantity: f.Quantity.Name, Title: f.Title, Unit: f.Unit.Symbol, Agg: f.Agg.String(),
-			Value: f.Value, Sensors: f.Sensors,
-		}
-		if f.Sensors > 0 {
-			at := Time(f.Time)
-			list.Items[i].Time = &at
+// cadenceOf is the shortest step that makes sense: the shortest cadence, or, where sensors are combined, the longest one,
+// so that each has a part in every step.
+func cadenceOf(sensors []*registry.Sensor, combined bool) time.Duration {
+	shortest, longest := time.Duration(0), time.Duration(0)
+	for _, sensor := range sensors {
+		if c := sensor.Cadence; c > 0 {
+			longest = max(longest, c)
+			if shortest == 0 || c < shortest {
+				shortest = c
+			}
 		}
 	}
-	return &figuresOutput{Body: list}, nil
+	if combined {
+		return longest
+	}
+	return shortest
 }

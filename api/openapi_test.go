@@ -21,7 +21,7 @@ var contract = []string{
 	"GET /api/v1/latest", "GET /api/v1/figures", "GET /api/v1/history", "GET /api/v1/live", "GET /api/v1/ledger",
 	"GET /api/v1/ledger/sensors/{id}", "GET /api/v1/quarantine", "POST /api/v1/quarantine/replay", "GET /api/v1/audit",
 	"GET /api/v1/pipeline", "GET /api/v1/bridges", "GET /api/v1/bridges/{id}", "PUT /api/v1/bridges/{id}/settings",
-	"DELETE /api/v1/bridges/{id}/settings", "POST /api/v1/bridges/{id}/commands", "POST /api/v1/session", "DELETE /api/v1/session", "GET /api/openapi.json", "GET /api/docs",
+	"DELETE /api/v1/bridges/{id}/settings", "POST /api/v1/bridges/{id}/commands", "GET /api/v1/session", "POST /api/v1/session", "DELETE /api/v1/session", "GET /api/openapi.json", "GET /api/docs",
 	"GET /livez", "GET /readyz",
 }
 

@@ -19,7 +19,7 @@ import (
 
 func TestCityAndQuantities(t *testing.T) {
 	s := start(t, func(s *server) { s.cfg.CityName, s.cfg.CityZone = "Aveiro", "Europe/Lisbon" })
-	if got := decode[api.City](s.get("/api/v1/city")); got != (api.City{Name: "Aveiro", Zone: "Europe/Lisbon"}) {
+	if got := decode[api.City](s.get("/api/v1/city")); got != (api.City{Name: "Aveiro", Zone: "Europe/Lisbon", Version: "1.2.3", API: 1}) {
 		t.Errorf("city is %+v", got)
 	}
 	a := s.get("/api/v1/quantities")

@@ -75,7 +75,7 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 	a := humago.New(mux, s.humaConfig())
 	read, change := s.operation(http.MethodGet), s.operation
 
-	huma.Register(a, read("get-city", "/api/v1/city", "City", "Name and time zone"), s.getCity)
+	huma.Register(a, read("get-city", "/api/v1/city", "City", "Name, time zone and version"), s.getCity)
 
 	huma.Register(a, read("list-sensors", "/api/v1/sensors", "Sensors", "List sensors"), s.getSensors)
 	huma.Register(a, read("get-sensor", "/api/v1/sensors/{id}", "Sensors", "One sensor with its latest readings"), s.getSensor)
@@ -96,7 +96,7 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 	huma.Register(a, file(read("list-quantities", "/api/v1/quantities", "Readings", "The catalogue of quantities"), "application/json", schemaOf[QuantityList](a)), s.getQuantities)
 	huma.Register(a, read("get-latest", "/api/v1/latest", "Readings", "Newest reading of each sensor, quantity and channel"), s.getLatest)
 	huma.Register(a, read("get-figures", "/api/v1/figures", "Readings", "Figures for the whole city, from readings that are not older than silence"), s.getFigures)
-	huma.Register(a, read("get-history", "/api/v1/history", "Readings", "Readings over time, raw or by step"), s.getHistory)
+	huma.Register(a, historyOperation(a, read("get-history", "/api/v1/history", "Readings", "Readings over time, raw or by step")), s.getHistory)
 	huma.Register(a, liveOperation(a, read("live", livePath, "Readings", "Readings as they are accepted, as server-sent events")), s.openLive)
 
 	huma.Register(a, read("get-ledger", "/api/v1/ledger", "Accounts", "What became of every reading"), s.getLedger)
@@ -113,6 +113,7 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 	huma.Register(a, change(http.MethodDelete)("delete-bridge-settings", "/api/v1/bridges/{id}/settings", "Bridges", "Withdraw them; what is on the bridge's own disk counts again"), s.deleteBridgeSettings)
 	huma.Register(a, change(http.MethodPost)("command-bridge", "/api/v1/bridges/{id}/commands", "Bridges", "Ask a bridge to do something now, and wait for its answer"), s.commandBridge)
 
+	huma.Register(a, read("get-session", sessionPath, "Session", "What the request may do: whether its token or session counts"), s.getSession)
 	huma.Register(a, open(change(http.MethodPost)("sign-in", sessionPath, "Session", "Exchange the token for a session cookie")), s.signIn)
 	huma.Register(a, open(change(http.MethodDelete)("sign-out", sessionPath, "Session", "End the session")), s.signOut)
 	return a.OpenAPI()

@@ -28,6 +28,30 @@ type sessionOutput struct {
 	SetCookie string `header:"Set-Cookie" doc:"The session; HttpOnly and SameSite=Strict."`
 }
 
+// Session says what the one who asks may do.
+type Session struct {
+	Authenticated bool     `json:"authenticated" doc:"Whether the request showed the right token, or a session."`
+	May           []string `json:"may" nullable:"false" enum:"read,change" doc:"What such a request may do. On loopback everybody may read."`
+}
+
+type getSessionInput struct {
+	Authorization string `header:"Authorization" hidden:"true"`
+	Session       string `cookie:"lamppost_session" hidden:"true"`
+}
+
+type getSessionOutput struct {
+	Body Session
+}
+
+// getSession answers only those whom the gate lets read: a wrong token has been refused there.
+func (s *Server) getSession(_ context.Context, in *getSessionInput) (*getSessionOutput, error) {
+	session := Session{Authenticated: in.Authorization != "" || s.gate.sessions.valid(in.Session), May: []string{"read"}}
+	if session.Authenticated {
+		session.May = append(session.May, "change")
+	}
+	return &getSessionOutput{Body: session}, nil
+}
+
 func (s *Server) signIn(_ context.Context, in *signInInput) (*sessionOutput, error) {
 	if p := s.gate.checkToken(in.Body.Token); p != nil {
 		return nil, huma.ErrorWithHeaders(p, problemHeaders(p.Status))

@@ -76,21 +76,25 @@ func (a Agg) call(field string) string {
 
 // AutoStep returns the shortest step of a round length with which [from, to) has at most maxPoints steps.
 func AutoStep(from, to time.Time, maxPoints int) time.Duration {
+	return autoStep(from, to, maxPoints, 0)
+}
+
+func autoStep(from, to time.Time, maxPoints int, shortest time.Duration) time.Duration {
 	const day = 24 * time.Hour
 	steps := []time.Duration{
 		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
 		time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 7 * day, 14 * day,
+		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 7 * day,
 	}
 	span := to.Sub(from)
 	points := int64(max(maxPoints, 2))
 	for _, step := range steps {
 		// One more than the span holds: the first and the last may be cut.
-		if int64(span/step)+1 < points {
+		if step >= shortest && int64(span/step)+1 < points {
 			return step
 		}
 	}
 	const month = 28 * day
-	months := int64(span/month)/(points-1) + 1
+	months := max(int64(span/month)/(points-1), int64((shortest-1)/month)) + 1
 	return time.Duration(months) * month
 }

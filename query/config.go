@@ -18,6 +18,8 @@ type Config struct {
 	SeedRange time.Duration `mapstructure:"seed_range"`
 	// MaxSensors bounds the sensors of one question about the past.
 	MaxSensors int `mapstructure:"max_sensors"`
+	// MaxPlaces bounds its sites and districts.
+	MaxPlaces int `mapstructure:"max_places"`
 	// MaxQuantities bounds the quantities of one question about the past.
 	MaxQuantities int `mapstructure:"max_quantities"`
 	// MaxSeries bounds the series of one answer; the answer says that it is truncated.
@@ -37,6 +39,7 @@ func DefaultConfig() Config {
 		MaxLatestOfSensor: 256,
 		SeedRange:         7 * 24 * time.Hour,
 		MaxSensors:        500,
+		MaxPlaces:         2_000,
 		MaxQuantities:     32,
 		MaxSeries:         2_000,
 		MaxPoints:         100_000,
@@ -55,6 +58,7 @@ func (c Config) Validate() error {
 		{"max_latest", int64(c.MaxLatest)},
 		{"max_latest_of_sensor", int64(c.MaxLatestOfSensor)},
 		{"max_sensors", int64(c.MaxSensors)},
+		{"max_places", int64(c.MaxPlaces)},
 		{"max_quantities", int64(c.MaxQuantities)},
 		{"max_series", int64(c.MaxSeries)},
 		{"max_points", int64(c.MaxPoints)},

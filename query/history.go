@@ -1,48 +1,60 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lamppost-city/lamppost/store"
-	"github.com/lamppost-city/lamppost/store/influx"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 // HistoryQuery asks for readings of the past.
 type HistoryQuery struct {
-	Sensors    []telemetry.SensorID
-	Quantities []telemetry.QuantityID
+	// Sensors, Sites and Districts choose readings that are of one of each, where there are any. Sites and districts are
+	// those at which a sensor stood when it measured. Without any of them Group must combine sensors.
+	Sensors          []telemetry.SensorID
+	Sites, Districts []string
+	Quantities       []telemetry.QuantityID
 	// Channel chooses one channel, "" the readings without one; nil chooses all.
 	Channel *string
 	// From is included, To is not. Both are cut to milliseconds.
 	From, To time.Time
 	// Step combines readings into steps that begin at whole multiples of it since 1970 in UTC, so the first step may begin
-	// before From; 0 asks for the readings themselves.
+	// before From; 0 asks for the readings themselves, unless Points is set.
 	Step time.Duration
-	Agg  Agg
+	// Points, if not 0, has the shortest step of AutoStep chosen that makes at most so many of each series, leaves room for
+	// all of them, and is not shorter than Shortest. Step must be 0 then.
+	Points   int
+	Shortest time.Duration
+	Agg      Agg
+	// Group says what keeps readings of one quantity apart. What it does not name is combined, which needs a Step.
+	Group Group
+	// Expect is how many series are expected, so that each gets its share of the points; 0 where each sensor has one of
+	// each quantity.
+	Expect int
 }
 
-// HistoryResult is the answer, ordered by sensor, quantity and channel.
+// HistoryResult is the answer, ordered by district, site, sensor, quantity and channel.
 type HistoryResult struct {
 	Series []HistorySeries
+	// Step is the one of the question, or the one that was chosen.
+	Step time.Duration
 	// Truncated is true where points or series were left out because there are more than the limits allow. Points that are
 	// left out are the last of a series.
 	Truncated bool
 }
 
-// HistorySeries is the readings of one sensor, quantity and channel, oldest first. It has at least one point.
+// HistorySeries is the readings of one quantity and of what Group keeps apart, oldest first; the rest is empty. It has
+// at least one point.
 type HistorySeries struct {
-	Sensor   telemetry.SensorID
-	Quantity telemetry.QuantityID
-	Channel  string
-	Points   []Point
+	Sensor         telemetry.SensorID
+	Site, District string
+	Quantity       telemetry.QuantityID
+	Channel        string
+	Points         []Point
 }
 
 // Point is one reading, or what became of those of one step. A step without readings has no point.
@@ -91,13 +103,20 @@ func NewHistory(cfg Config, past Streamer) *History { return &History{cfg: cfg, 
 // History answers q. Its errors are *InvalidError where q is at fault (several may be joined; Faults lists them), and wrap
 // *store.Error where the store is: RefusalOf tells what that means.
 func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, error) {
+	// Every series gets its share, so that the first does not take all; the store sends one row more than that, which
+	// shows that there are more.
+	expect := q.Expect
+	if expect <= 0 {
+		expect = len(q.Sensors) * len(q.Quantities)
+	}
+	share := max(1, h.cfg.MaxPoints/max(1, expect))
 	if err := h.check(q); err != nil {
 		return HistoryResult{}, err
 	}
-	c := collector{cfg: h.cfg, series: map[seriesKey]*HistorySeries{}}
-	// Every series gets its share, so that the first does not take all; the store sends one row more than that, which
-	// shows that there are more.
-	c.perSeries = max(1, h.cfg.MaxPoints/(len(q.Sensors)*len(q.Quantities)))
+	if q.Points > 0 {
+		q.Step = autoStep(q.From, q.To, min(q.Points, share), max(q.Shortest, h.cfg.MinStep))
+	}
+	c := collector{cfg: h.cfg, perSeries: share, series: map[seriesKey]*HistorySeries{}}
 	for _, domain := range telemetry.Domains() {
 		var quantities []*telemetry.Quantity
 		for _, id := range q.Quantities {
@@ -114,7 +133,9 @@ func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, e
 			return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
 		}
 	}
-	return c.result(), nil
+	result := c.result()
+	result.Step = q.Step
+	return result, nil
 }
 
 func (h *History) check(q HistoryQuery) error {
@@ -122,11 +143,21 @@ func (h *History) check(q HistoryQuery) error {
 	fault := func(param, format string, args ...any) {
 		faults = append(faults, &InvalidError{Param: param, Message: fmt.Sprintf(format, args...)})
 	}
-	if len(q.Sensors) == 0 {
-		fault("sensor", "is missing; name at least one sensor")
+	h.checkChoice(q, fault)
+	h.checkTimes(q, fault)
+	return errors.Join(faults...)
+}
+
+// checkChoice looks at what is asked for.
+func (h *History) checkChoice(q HistoryQuery, fault func(param, format string, args ...any)) {
+	if len(q.Sensors)+len(q.Sites)+len(q.Districts) == 0 && q.Group.keeps(BySensor) {
+		fault("sensor", "is missing; name at least one sensor, site or district, or combine sensors by group")
 	}
 	if len(q.Sensors) > h.cfg.MaxSensors {
 		fault("sensor", "names %d sensors; at most %d are allowed", len(q.Sensors), h.cfg.MaxSensors)
+	}
+	if n := len(q.Sites) + len(q.Districts); n > h.cfg.MaxPlaces {
+		fault("site", "chooses %d sites and districts; at most %d are allowed", n, h.cfg.MaxPlaces)
 	}
 	for _, id := range q.Sensors {
 		if err := id.Check(); err != nil {
@@ -144,6 +175,13 @@ func (h *History) check(q HistoryQuery) error {
 			fault("channel", "%s", err)
 		}
 	}
+	if int(q.Agg) >= len(aggNames) {
+		fault("agg", "is unknown; use mean, min, max, sum, count, p50 or p95")
+	}
+}
+
+// checkTimes looks at range, step and what is combined over them.
+func (h *History) checkTimes(q HistoryQuery, fault func(param, format string, args ...any)) {
 	switch span := q.To.Sub(q.From); {
 	case !q.From.Before(q.To):
 		fault("from", "must be before to")
@@ -157,10 +195,12 @@ func (h *History) check(q HistoryQuery) error {
 	if q.Step < 0 || q.Step > 0 && (q.Step < h.cfg.MinStep || q.Step%time.Millisecond != 0) {
 		fault("step", "is %s; use 0 for readings as they are, or at least %s", q.Step, h.cfg.MinStep)
 	}
-	if int(q.Agg) >= len(aggNames) {
-		fault("agg", "is unknown; use mean, min, max, sum, count, p50 or p95")
+	if q.Points < 0 || q.Points > 0 && q.Step != 0 {
+		fault("points", "is %d beside a step of %s; name one of the two, points of at least 1", q.Points, q.Step)
 	}
-	return errors.Join(faults...)
+	if q.Step == 0 && q.Points == 0 && (!q.Group.keeps(BySensor) || !q.Group.keeps(ByChannel)) {
+		fault("group", "combines readings, which needs steps; name step or points as well, or group by sensor and channel")
+	}
 }
 
 // The store keeps nanoseconds in 64 bits; these are round years within.
@@ -168,101 +208,3 @@ var (
 	earliest = time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(2260, 1, 1, 0, 0, 0, 0, time.UTC)
 )
-
-// statement writes the question in InfluxQL, with a column for each quantity, in their order.
-func statement(domain telemetry.Domain, quantities []*telemetry.Quantity, q HistoryQuery, limit int) string {
-	var b strings.Builder
-	b.WriteString("SELECT ")
-	for i, one := range quantities {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		field := influx.QuoteIdent(one.Name)
-		if q.Step == 0 {
-			b.WriteString(field)
-		} else {
-			fmt.Fprintf(&b, "%s AS %s", q.Agg.Of(one).call(field), field)
-		}
-	}
-	fmt.Fprintf(&b, " FROM %s WHERE %s AND %s", influx.QuoteIdent(domain.String()), anyOf(q.Sensors), influx.Between(q.From, q.To))
-	if q.Channel != nil {
-		fmt.Fprintf(&b, ` AND "channel" = %s`, influx.QuoteString(*q.Channel))
-	}
-	b.WriteString(` GROUP BY "sensor", "channel"`)
-	if q.Step > 0 {
-		fmt.Fprintf(&b, ", time(%dms) fill(none)", q.Step.Milliseconds())
-	}
-	fmt.Fprintf(&b, " LIMIT %d", limit)
-	return b.String()
-}
-
-type seriesKey struct {
-	sensor   telemetry.SensorID
-	quantity telemetry.QuantityID
-	channel  string
-}
-
-// rowKey is what the store's own limit of rows counts by.
-type rowKey struct{ sensor, channel string }
-
-// errFull ends a query whose answer is longer than the limits allow.
-var errFull = errors.New("enough points")
-
-// collector sorts parts of answers into series.
-type collector struct {
-	cfg       Config
-	perSeries int
-	rows      map[rowKey]int
-	series    map[seriesKey]*HistorySeries
-	points    int
-	truncated bool
-}
-
-func (c *collector) add(s store.Series, quantities []*telemetry.Quantity) error {
-	row := rowKey{s.Tags["sensor"], s.Tags["channel"]}
-	if c.rows[row] += s.Rows(); c.rows[row] > c.perSeries {
-		c.truncated = true
-	}
-	for i, values := range s.Values {
-		if i >= len(quantities) {
-			break
-		}
-		key := seriesKey{telemetry.SensorID(s.Tags["sensor"]), quantities[i].ID, s.Tags["channel"]}
-		series := c.series[key]
-		for r, value := range values {
-			if math.IsNaN(value) {
-				continue
-			}
-			if series == nil {
-				if len(c.series) >= c.cfg.MaxSeries {
-					c.truncated = true
-					return errFull
-				}
-				series = &HistorySeries{Sensor: key.sensor, Quantity: key.quantity, Channel: key.channel}
-				c.series[key] = series
-			}
-			if len(series.Points) >= c.perSeries {
-				c.truncated = true
-				break
-			}
-			if c.points >= c.cfg.MaxPoints {
-				c.truncated = true
-				return errFull
-			}
-			series.Points = append(series.Points, Point{Time: s.Times[r], Value: value})
-			c.points++
-		}
-	}
-	return nil
-}
-
-func (c *collector) result() HistoryResult {
-	result := HistoryResult{Truncated: c.truncated, Series: make([]HistorySeries, 0, len(c.series))}
-	for _, s := range c.series {
-		result.Series = append(result.Series, *s)
-	}
-	slices.SortFunc(result.Series, func(a, b HistorySeries) int {
-		return cmp.Or(cmp.Compare(a.Sensor, b.Sensor), cmp.Compare(a.Quantity.String(), b.Quantity.String()), cmp.Compare(a.Channel, b.Channel))
-	})
-	return result
-}

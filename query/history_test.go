@@ -328,7 +328,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	}
 	err := query.Config{}.Validate()
 	for _, key := range []string{
-		"max_latest", "max_latest_of_sensor", "seed_range", "max_sensors", "max_quantities", "max_series", "max_points", "max_range", "min_step",
+		"max_latest", "max_latest_of_sensor", "seed_range", "max_sensors", "max_places", "max_quantities", "max_series", "max_points", "max_range", "min_step",
 	} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+key+": ") {
 			t.Errorf("no fault for %s in %v", key, err)

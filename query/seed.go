@@ -107,14 +107,16 @@ func (l *Latest) seedDomain(ctx context.Context, past Past, domain telemetry.Dom
 }
 
 // anyOf writes the condition that a point is of one of the sensors.
-func anyOf(sensors []telemetry.SensorID) string {
+func anyOf(sensors []telemetry.SensorID) string { return anyTag("sensor", sensors) }
+
+// anyTag writes the condition that a point has one of the values of a tag.
+func anyTag[T ~string](tag string, values []T) string {
 	var b strings.Builder
-	for i, id := range sensors {
+	for i, value := range values {
 		if i > 0 {
 			b.WriteString(" OR ")
 		}
-		b.WriteString(`"sensor" = `)
-		b.WriteString(influx.QuoteString(string(id)))
+		b.WriteString(influx.QuoteIdent(tag) + " = " + influx.QuoteString(string(value)))
 	}
 	return "(" + b.String() + ")"
 }
