@@ -187,4 +187,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-ignore ./console/node_modules
+ignore (
+	./console/node_modules
+	./dashboards/datasource/node_modules
+)

@@ -1,0 +1,193 @@
+package frames
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
+)
+
+// maxFilled bounds how many nulls are put into one line; the API gives no more steps than that.
+const maxFilled = 10_000
+
+// Line is one series and when it is of.
+type Line struct {
+	city.Series
+	// Agg and StepMS are those of its answer.
+	Agg    string
+	StepMS int64
+	// Compare is how far before it was ("week"); "" for now. Times are already those of now.
+	Compare string
+}
+
+// Names gives places their names for people.
+type Names struct {
+	Sites, Districts map[string]string
+}
+
+func name(of map[string]string, id string) string {
+	if title := of[id]; title != "" {
+		return title
+	}
+	return id
+}
+
+// HistoryForm is how lines are shown.
+type HistoryForm struct {
+	Catalogue Catalogue
+	Names     Names
+	// Group is what lines were combined by; empty if they were not.
+	Group []string
+	// Gaps puts nulls where a step has no reading, From (included) to To.
+	Gaps     bool
+	From, To time.Time
+}
+
+// History makes a frame of each line (timeseries-multi), which panels and alert rules understand.
+func History(lines []Line, form HistoryForm) data.Frames {
+	vary := varying(lines)
+	all := make(data.Frames, 0, len(lines))
+	for i := range lines {
+		line := &lines[i]
+		times, values := form.columns(line)
+		cfg := form.Catalogue.field(line.Quantity, line.Unit, line.Agg)
+		cfg.DisplayNameFromDS = form.lineName(line, vary)
+		field := data.NewField(line.Quantity, form.labels(line), values)
+		field.SetConfig(cfg)
+		frame := data.NewFrame(line.Quantity, data.NewField("time", nil, times), field)
+		frame.SetMeta(&data.FrameMeta{Type: data.FrameTypeTimeSeriesMulti, TypeVersion: data.FrameTypeVersion{0, 1}, PreferredVisualization: data.VisTypeGraph})
+		all = append(all, frame)
+	}
+	return all
+}
+
+// columns returns times and values: []float64, or []*float64 where any is missing.
+func (form HistoryForm) columns(line *Line) (times []time.Time, values any) {
+	whole := !form.Gaps || line.StepMS <= 0
+	if whole && !slices.ContainsFunc(line.Values, math.IsNaN) {
+		times = make([]time.Time, len(line.Times))
+		for i, ms := range line.Times {
+			times[i] = time.UnixMilli(ms).UTC()
+		}
+		return times, []float64(line.Values)
+	}
+	at, held := []int64(line.Times), []float64(line.Values)
+	if !whole {
+		at, held = filled(line, form.From.UnixMilli(), form.To.UnixMilli())
+	}
+	times, pointers := make([]time.Time, len(at)), make([]*float64, len(at))
+	for i, ms := range at {
+		times[i] = time.UnixMilli(ms).UTC()
+		if !math.IsNaN(held[i]) {
+			pointers[i] = &held[i]
+		}
+	}
+	return times, pointers
+}
+
+// filled has a NaN at every step from from to to at which the line has no value.
+func filled(line *Line, from, to int64) (times []int64, values []float64) {
+	step := line.StepMS
+	next := to
+	if len(line.Times) > 0 {
+		next = line.Times[0] - (line.Times[0]-from)/step*step // the first step in the range, in step with the readings
+	}
+	put := 0
+	fill := func(end int64) {
+		for ; next < end && put < maxFilled; next += step {
+			times, values = append(times, next), append(values, math.NaN())
+			put++
+		}
+	}
+	for i, at := range line.Times {
+		fill(at)
+		times, values = append(times, at), append(values, line.Values[i])
+		next = at + step
+	}
+	fill(to)
+	return times, values
+}
+
+// labels tell lines from one another, for panels, overrides and alert rules.
+func (form HistoryForm) labels(line *Line) data.Labels {
+	labels := data.Labels{"quantity": line.Quantity}
+	for key, value := range map[string]string{
+		"sensor": line.Sensor, "site": line.Site, "district": line.District, "channel": line.Channel, "compare": line.Compare,
+	} {
+		if value != "" {
+			labels[key] = value
+		}
+	}
+	if slices.Contains(form.Group, "domain") {
+		labels["domain"] = line.Domain
+	}
+	return labels
+}
+
+// varies says which names differ between lines.
+type varies struct{ quantity, sensor, site, district, channel, compare bool }
+
+func varying(lines []Line) (v varies) {
+	for i := range lines {
+		a, b := &lines[0], &lines[i]
+		v.quantity = v.quantity || a.Quantity != b.Quantity
+		v.sensor = v.sensor || a.Sensor != b.Sensor
+		v.site = v.site || a.Site != b.Site
+		v.district = v.district || a.District != b.District
+		v.channel = v.channel || a.Channel != b.Channel
+		v.compare = v.compare || b.Compare != ""
+	}
+	return v
+}
+
+// lineName is what a legend shows: what differs, and the quantity where it does or where nothing else is said.
+func (form HistoryForm) lineName(line *Line, vary varies) string {
+	var where []string
+	if vary.sensor && line.Sensor != "" {
+		where = append(where, line.Sensor)
+	} else { // a sensor stands at one site, and a site is in one district
+		if vary.site && line.Site != "" {
+			where = append(where, name(form.Names.Sites, line.Site))
+		} else if vary.district && line.District != "" {
+			where = append(where, name(form.Names.Districts, line.District))
+		}
+	}
+	if vary.channel && line.Channel != "" {
+		where = append(where, line.Channel)
+	}
+	title := line.Title
+	if title == "" {
+		title = form.Catalogue.title(line.Quantity)
+	}
+	text := strings.Join(where, " ")
+	if vary.quantity || text == "" {
+		text = strings.TrimSuffix(title+", "+text, ", ")
+	}
+	if line.Compare != "" {
+		text += ", a " + line.Compare + " before"
+	}
+	return text
+}
+
+// Label is the line's name of a place, quantity, domain or channel; "" where it was combined over that.
+func (l *Line) Label(key string, catalogue Catalogue) string {
+	switch key {
+	case "quantity":
+		return l.Quantity
+	case "domain":
+		return catalogue[l.Quantity].Domain
+	case "sensor":
+		return l.Sensor
+	case "site":
+		return l.Site
+	case "district":
+		return l.District
+	case "channel":
+		return l.Channel
+	}
+	return ""
+}

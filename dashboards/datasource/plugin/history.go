@@ -1,0 +1,246 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+)
+
+// part is one request of a history.
+type part struct {
+	params  url.Values
+	compare string
+	// forth moves a time of the part to where it is shown.
+	forth  func(time.Time) time.Time
+	answer *city.Readings
+	err    error
+}
+
+// history answers with a frame a line.
+func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) {
+	catalogue, err := d.city.Quantities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := d.parts(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var running sync.WaitGroup
+	for _, p := range parts {
+		running.Go(func() { p.answer, p.err = d.city.History(ctx, p.params) })
+	}
+	form := frames.HistoryForm{Catalogue: frames.NewCatalogue(catalogue), Group: a.Group, Gaps: a.Gaps, From: a.from, To: a.to}
+	names, err := d.names(ctx, a.Group)
+	running.Wait()
+	if err != nil {
+		return nil, err
+	}
+	form.Names = names
+	var into drawn
+	var calls []string
+	truncated := false
+	for _, p := range parts {
+		if p.err != nil {
+			return nil, p.err
+		}
+		calls = append(calls, city.Call("history", p.params))
+		truncated = truncated || p.answer.Truncated
+		p.draw(&into)
+	}
+	lines, err := wanted(into.lines, a.unwanted, form.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	all := shown(strings.Join(calls, "\n"), frames.History(lines, form)...)
+	if len(all) == 0 { // says what was asked where there is nothing to show
+		all = shown(strings.Join(calls, "\n"), data.NewFrame("").SetMeta(&data.FrameMeta{Type: data.FrameTypeTimeSeriesMulti, TypeVersion: data.FrameTypeVersion{0, 1}}))
+	}
+	if truncated {
+		warned(all[0], "there are more readings than one answer holds, and some are missing here; choose a longer step, a shorter time or fewer sensors")
+	}
+	d.goOn(all[0], a)
+	return all, nil
+}
+
+// tail is how much of a live history is readings as they are, so that what comes live goes on with the same.
+func tail(a asked) time.Duration {
+	return min(max(a.to.Sub(a.from)/20, time.Minute), 10*time.Minute)
+}
+
+// parts are the requests: of now, and of each time that is compared with. A live history has two of now: its steps, and
+// its end as it is.
+func (d *Datasource) parts(ctx context.Context, a asked) ([]*part, error) {
+	base := func(from, to time.Time) url.Values {
+		params := a.who()
+		if a.Channel != "" {
+			params.Set("channel", a.Channel)
+		}
+		params.Set("from", from.UTC().Format(time.RFC3339Nano))
+		params.Set("to", to.UTC().Format(time.RFC3339Nano))
+		return params
+	}
+	stepped := func(from, to time.Time) url.Values {
+		params := base(from, to)
+		switch a.Step {
+		case question.Raw:
+			return params
+		case question.Automatic:
+			params.Set("points", strconv.FormatInt(a.points, 10))
+		default:
+			params.Set("step", a.Step)
+		}
+		if a.Aggregate != "" {
+			params.Set("agg", a.Aggregate)
+		}
+		if slices.Contains(a.Group, question.City) {
+			params.Set("group", "domain") // a quantity is of one domain, so this combines everything
+		} else if len(a.Group) > 0 {
+			params["group"] = a.Group
+		}
+		return params
+	}
+	if goesOn(a) && a.Step != question.Raw {
+		if cut := a.to.Add(-tail(a)).Truncate(time.Second); a.from.Before(cut) {
+			return []*part{{params: stepped(a.from, cut)}, {params: base(cut, a.to)}}, nil
+		}
+		return []*part{{params: base(a.from, a.to)}}, nil
+	}
+	all := []*part{{params: stepped(a.from, a.to)}}
+	if len(a.Compare) == 0 {
+		return all, nil
+	}
+	zone, err := d.zone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, before := range a.Compare {
+		back, forth := shifts(before, zone)
+		all = append(all, &part{params: stepped(back(a.from), back(a.to)), compare: before, forth: forth})
+	}
+	return all, nil
+}
+
+// shifts move a time by a day, week or year of the calendar there: eight in the morning stays eight in the morning.
+func shifts(by string, zone *time.Location) (back, forth func(time.Time) time.Time) {
+	years, days := 0, 0
+	switch by {
+	case "day":
+		days = 1
+	case "week":
+		days = 7
+	case "year":
+		years = 1
+	}
+	return func(t time.Time) time.Time { return t.In(zone).AddDate(-years, 0, -days) },
+		func(t time.Time) time.Time { return t.In(zone).AddDate(years, 0, days) }
+}
+
+// draw adds the part's answer, moved to where it is shown. Where the clocks change two times can fall together or swap:
+// only those that go forward are kept.
+func (p *part) draw(into *drawn) {
+	for _, s := range p.answer.Series {
+		if p.forth != nil {
+			kept, last := 0, int64(0)
+			for i, ms := range s.Times {
+				at := p.forth(time.UnixMilli(ms)).UnixMilli()
+				if kept > 0 && at <= last {
+					continue
+				}
+				s.Times[kept], s.Values[kept], last = at, s.Values[i], at
+				kept++
+			}
+			s.Times, s.Values = s.Times[:kept], s.Values[:kept]
+		}
+		into.add(frames.Line{Series: s, Agg: p.answer.Agg, StepMS: p.answer.StepMS, Compare: p.compare})
+	}
+}
+
+// sameLine is what makes two series parts of one line.
+type sameLine struct{ sensor, site, district, channel, domain, quantity, compare string }
+
+// drawn are lines, found by what they are of.
+type drawn struct {
+	lines []frames.Line
+	at    map[sameLine]int
+}
+
+// add appends a line, to the one that it goes on if there is one.
+func (d *drawn) add(line frames.Line) {
+	key := sameLine{line.Sensor, line.Site, line.District, line.Channel, line.Domain, line.Quantity, line.Compare}
+	if at, known := d.at[key]; known {
+		l := &d.lines[at]
+		l.Times, l.Values = append(l.Times, line.Times...), append(l.Values, line.Values...)
+		return
+	}
+	if d.at == nil {
+		d.at = make(map[sameLine]int)
+	}
+	d.at[key] = len(d.lines)
+	d.lines = append(d.lines, line)
+}
+
+// wanted leaves out the lines that ad hoc filters do not want.
+func wanted(lines []frames.Line, unwanted []question.Filter, catalogue frames.Catalogue) ([]frames.Line, error) {
+	for _, f := range unwanted {
+		refused := f.Wanted()
+		for i := range lines {
+			l := &lines[i]
+			if l.Label(f.Key, catalogue) == "" && f.Key != "channel" {
+				return nil, faulty{fmt.Errorf("filter: %s %s cannot be applied where readings are combined over it; use =, or group by %s", f.Key, f.Operator, f.Key)}
+			}
+		}
+		lines = slices.DeleteFunc(lines, func(l frames.Line) bool { return slices.Contains(refused, l.Label(f.Key, catalogue)) })
+	}
+	return lines, nil
+}
+
+// names are those of the places that lines are named by.
+func (d *Datasource) names(ctx context.Context, group []string) (frames.Names, error) {
+	var names frames.Names
+	if slices.Contains(group, "site") {
+		sites, err := d.city.Sites(ctx)
+		if err != nil {
+			return names, err
+		}
+		names.Sites = make(map[string]string, len(sites))
+		for _, s := range sites {
+			names.Sites[s.ID] = s.Title
+		}
+	}
+	if slices.Contains(group, "district") {
+		districts, err := d.city.Districts(ctx)
+		if err != nil {
+			return names, err
+		}
+		names.Districts = make(map[string]string, len(districts))
+		for _, s := range districts {
+			names.Districts[s.ID] = s.Title
+		}
+	}
+	return names, nil
+}
+
+// zone is where the city reads its clocks.
+func (d *Datasource) zone(ctx context.Context) (*time.Location, error) {
+	about, err := d.city.About(ctx)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(about.Zone)
+	if err != nil {
+		return nil, &city.Fault{Kind: city.Foreign, Detail: fmt.Sprintf("the city's time zone %q is not known here", about.Zone), Err: err}
+	}
+	return zone, nil
+}

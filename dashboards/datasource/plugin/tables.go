@@ -1,0 +1,274 @@
+package plugin
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+)
+
+// rejects says whether an ad hoc filter does not want a row; of gives the row's names.
+func rejects(unwanted []question.Filter, of func(key string) string) bool {
+	return slices.ContainsFunc(unwanted, func(f question.Filter) bool { return slices.Contains(f.Wanted(), of(f.Key)) })
+}
+
+// latest answers with the newest readings.
+func (d *Datasource) latest(ctx context.Context, a asked) (data.Frames, error) {
+	params := a.who()
+	params.Set("place", "true")
+	quantities, err := d.city.Quantities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items, truncated, err := d.city.Latest(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	catalogue := frames.NewCatalogue(quantities)
+	items = slices.DeleteFunc(items, func(r city.Reading) bool {
+		if a.Channel != "" && r.Channel != a.Channel || len(a.States) > 0 && !slices.Contains(a.States, r.SensorState) {
+			return true
+		}
+		return rejects(a.unwanted, func(key string) string {
+			return map[string]string{
+				"sensor": r.Sensor, "site": r.Site, "district": r.District, "quantity": r.Quantity, "channel": r.Channel, "domain": catalogue[r.Quantity].Domain,
+			}[key]
+		})
+	})
+	var frame *data.Frame
+	if a.View == question.ByReading {
+		frame = frames.Readings(cut(items, a.Limit), catalogue)
+	} else {
+		frame = frames.Latest(items, catalogue)
+	}
+	all := shown(city.Call("latest", params), frame)
+	if truncated {
+		warned(frame, "there are more readings than one answer holds; choose districts, sites or quantities")
+	}
+	d.goOn(frame, a)
+	return all, nil
+}
+
+// cut leaves at most limit rows; 0 leaves all that may be.
+func cut[T any](items []T, limit int) []T {
+	if limit <= 0 {
+		limit = question.MaxRows
+	}
+	return items[:min(limit, len(items))]
+}
+
+// sensors answers with who is registered.
+func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) {
+	switch a.View {
+	case question.Sites:
+		sites, err := d.sites(ctx, a)
+		return shown(city.Call("sites", nil), frames.Sites(cut(sites, a.Limit))), err
+	case question.Districts:
+		districts, err := d.city.Districts(ctx)
+		districts = slices.DeleteFunc(slices.Clone(districts), func(s city.District) bool {
+			return len(a.Districts) > 0 && !slices.Contains(a.Districts, s.ID) ||
+				rejects(a.unwanted, func(key string) string { return map[string]string{"district": s.ID}[key] })
+		})
+		return shown(city.Call("districts", nil), frames.Districts(cut(districts, a.Limit))), err
+	}
+	if len(a.Sensors) > 0 {
+		return d.named(ctx, a)
+	}
+	params := a.who()
+	for _, state := range a.States {
+		params.Add("state", state)
+	}
+	if a.Search != "" {
+		params.Set("q", a.Search)
+	}
+	limit := a.Limit
+	if limit == 0 {
+		limit = question.MaxRows
+	}
+	params.Set("limit", strconv.Itoa(limit))
+	items, total, err := d.city.Sensors(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.DeleteFunc(items, func(s city.Sensor) bool { return rejects(a.unwanted, sensorNames(s)) })
+	all := shown(city.Call("sensors", params), frames.Sensors(rows))
+	if total > limit && a.Limit == 0 {
+		warned(all[0], "there are "+strconv.Itoa(total)+" sensors, and the first "+strconv.Itoa(limit)+" are shown; choose districts, sites or an area")
+	}
+	return all, nil
+}
+
+func sensorNames(s city.Sensor) func(key string) string {
+	return func(key string) string {
+		return map[string]string{"sensor": s.ID, "site": s.Site, "district": s.District}[key]
+	}
+}
+
+// namedAtOnce is how many sensors are asked for at the same time.
+const namedAtOnce = 8
+
+// named answers with the sensors that the query names, those of them that are registered.
+func (d *Datasource) named(ctx context.Context, a asked) (data.Frames, error) {
+	found, known, faults := make([]city.Sensor, len(a.Sensors)), make([]bool, len(a.Sensors)), make([]error, len(a.Sensors))
+	var running sync.WaitGroup
+	for worker := range min(namedAtOnce, len(a.Sensors)) {
+		running.Go(func() {
+			for i := worker; i < len(a.Sensors); i += namedAtOnce {
+				found[i], known[i], faults[i] = d.city.Sensor(ctx, a.Sensors[i])
+			}
+		})
+	}
+	running.Wait()
+	var rows []city.Sensor
+	for i, s := range found {
+		if faults[i] != nil {
+			return nil, faults[i]
+		}
+		if known[i] && (len(a.Districts) == 0 || slices.Contains(a.Districts, s.District)) && (len(a.Sites) == 0 || slices.Contains(a.Sites, s.Site)) &&
+			(len(a.States) == 0 || slices.Contains(a.States, s.State)) && !rejects(a.unwanted, sensorNames(s)) {
+			rows = append(rows, s)
+		}
+	}
+	calls := make([]string, len(a.Sensors))
+	for i, id := range a.Sensors {
+		calls[i] = city.Call("sensors/"+url.PathEscape(id), nil)
+	}
+	return shown(strings.Join(calls, "\n"), frames.Sensors(cut(rows, a.Limit))), nil
+}
+
+// sites are those that the query wants.
+func (d *Datasource) sites(ctx context.Context, a asked) ([]city.Site, error) {
+	all, err := d.city.Sites(ctx)
+	var wanted []city.Site
+	for _, s := range all {
+		inside := a.Area == nil || s.Lon != nil && s.Lat != nil && *s.Lon >= a.Area.West && *s.Lon <= a.Area.East && *s.Lat >= a.Area.South && *s.Lat <= a.Area.North
+		if !inside || len(a.Sites) > 0 && !slices.Contains(a.Sites, s.ID) || len(a.Districts) > 0 && !slices.Contains(a.Districts, s.District) ||
+			len(a.States) > 0 && !slices.Contains(a.States, s.State) || len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(name string) bool { return slices.Contains(s.Domains, name) }) ||
+			a.Search != "" && !matches(a.Search, s.ID, s.Title) ||
+			rejects(a.unwanted, func(key string) string { return map[string]string{"site": s.ID, "district": s.District}[key] }) {
+			continue
+		}
+		wanted = append(wanted, s)
+	}
+	return wanted, err
+}
+
+// matches says whether any text has what is searched for, whatever the case.
+func matches(search string, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(search)) })
+}
+
+// ledger answers with what came and what did not.
+func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
+	params := a.when(url.Values{})
+	if a.View == question.Each {
+		limit := a.Limit
+		if limit == 0 {
+			limit = 1000
+		}
+		params.Set("limit", strconv.Itoa(limit))
+		if a.Sort != "" {
+			params.Set("sort", a.Sort)
+		}
+		for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts, "site": a.Sites} {
+			if len(list) > 0 {
+				params[key] = list
+			}
+		}
+		items, _, err := d.city.LedgerSensors(ctx, params)
+		if err != nil {
+			return nil, err
+		}
+		items = slices.DeleteFunc(items, func(k city.Kept) bool {
+			return rejects(a.unwanted, func(key string) string {
+				return map[string]string{"sensor": k.Sensor, "site": k.Site, "district": k.District}[key]
+			})
+		})
+		return shown(city.Call("ledger/sensors", params), frames.LedgerSensors(items)), nil
+	}
+	for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts} {
+		if len(list) > 0 {
+			params[key] = list
+		}
+	}
+	if a.View == question.Steps {
+		params.Set("step", a.ledgerStep())
+	}
+	book, err := d.city.Ledger(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	call := city.Call("ledger", params)
+	switch a.View {
+	case question.Steps:
+		return shown(call, frames.LedgerSteps(book.Steps)), nil
+	case question.Reasons:
+		return shown(call, frames.LedgerReasons(book.Counts)), nil
+	}
+	return shown(call, frames.LedgerTotals(book.Counts)), nil
+}
+
+// ledgerStep is the shortest step that the panel has room for; the ledger counts by the minute.
+func (a asked) ledgerStep() string {
+	if a.Step != question.Automatic {
+		return a.Step
+	}
+	steps := []struct {
+		text string
+		step time.Duration
+	}{
+		{"1m", time.Minute},
+		{"5m", 5 * time.Minute},
+		{"15m", 15 * time.Minute},
+		{"1h", time.Hour},
+		{"6h", 6 * time.Hour},
+	}
+	room := min(a.points, 500)
+	for _, s := range steps {
+		if a.to.Sub(a.from)/s.step <= time.Duration(room) {
+			return s.text
+		}
+	}
+	return "1d"
+}
+
+// pipeline answers with how the server is doing.
+func (d *Datasource) pipeline(ctx context.Context, a asked) (data.Frames, error) {
+	p, err := d.city.Pipeline(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.View == question.Parts {
+		return shown(city.Call("pipeline", nil), frames.PipelineParts(p)), nil
+	}
+	return shown(city.Call("pipeline", nil), frames.PipelineTotals(p)), nil
+}
+
+// events answers with silences and clock faults.
+func (d *Datasource) events(ctx context.Context, a asked) (data.Frames, error) {
+	params := a.when(url.Values{})
+	for key, list := range map[string][]string{"sensor": a.Sensors, "site": a.Sites, "district": a.Districts, "kind": a.Events} {
+		if len(list) > 0 {
+			params[key] = list
+		}
+	}
+	items, err := d.city.Events(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	items = slices.DeleteFunc(items, func(e city.Event) bool {
+		return rejects(a.unwanted, func(key string) string {
+			return map[string]string{"sensor": e.Sensor, "site": e.Site, "district": e.District}[key]
+		})
+	})
+	return shown(city.Call("events", params), frames.Events(cut(items, a.Limit))), nil
+}
