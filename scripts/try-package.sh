@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries the bridge's Debian package as a technician would, in a Debian made for it: install, start, reload, kill, stop the process so that
 # the watchdog must act, upgrade, run from a read-only root, remove, purge. Needs root on Debian with debootstrap and
-# systemd-container, takes three to four minutes, and leaves nothing behind.
+# systemd-container, takes about four minutes, and leaves nothing behind.
 #
 #   scripts/try-package.sh [PACKAGE.deb]     without one, that of this machine's architecture that `make bridge` has built
 #

@@ -39,7 +39,6 @@ const boardsVariable = "LAMPPOST_TEST_BOARDS"
 
 // TestBoardsRunTheProgramThatIsDelivered builds as `make bridge` does, the bound of the size included.
 func TestBoardsRunTheProgramThatIsDelivered(t *testing.T) {
-	t.Parallel()
 	wanted := "armv6,arm64,amd64"
 	if set := os.Getenv(boardsVariable); set != "" {
 		wanted = set
