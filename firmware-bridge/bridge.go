@@ -170,6 +170,7 @@ func (b *Bridge) Run(ctx context.Context, link Link) error {
 		case <-health.C:
 			b.measureHealth()
 		case <-status.C:
+			b.desk.settle()
 			b.publish()
 		case <-b.changed:
 			if soon == nil {

@@ -27,6 +27,7 @@ type desk struct {
 
 	mu    sync.Mutex
 	force control.Settings
+	owed  func() error // what the card did not take of kept; nil if it is as it should be
 }
 
 // begin puts the newest good settings in force.
@@ -72,9 +73,12 @@ func (d *desk) receive(text []byte) {
 		}
 		if d.force.Source == control.FromRemote {
 			d.log.Info("settings from afar are withdrawn")
-			if err := os.Remove(d.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				d.log.Error("settings from afar are withdrawn, and come back with the next start", "error", err)
-			}
+			d.keep("they come back with the next start", func() error {
+				if err := os.Remove(d.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+				return nil
+			})
 			d.fromFile()
 		}
 		return
@@ -85,9 +89,28 @@ func (d *desk) receive(text []byte) {
 	if d.use(text, control.FromRemote) != nil {
 		return
 	}
-	if err := replace(d.kept, text); err != nil {
-		d.log.Error("settings from afar are in force, and lost with the next start", "error", err)
+	d.keep("they are lost with the next start", func() error { return replace(d.kept, text) })
+}
+
+// keep changes the file of settings from afar. A card that is full or read-only is asked again by settle; otherwise is what
+// happens if it never takes the change.
+func (d *desk) keep(otherwise string, change func() error) {
+	d.owed = nil
+	if err := change(); err != nil {
+		d.log.Error("the card does not take the settings from afar, trying again and again", "otherwise", otherwise, "error", err)
+		d.owed = change
 	}
+}
+
+// settle tries again what the card did not take.
+func (d *desk) settle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.owed == nil || d.owed() != nil {
+		return
+	}
+	d.owed = nil
+	d.log.Info("settings from afar are kept, the card takes them again")
 }
 
 // use puts settings in force if they are good.

@@ -129,6 +129,44 @@ func TestBadSettingsNeverTakeAWorkingOnesPlace(t *testing.T) {
 	}
 }
 
+// A card that is full or read-only gets the newest settings, or that there are none, once it takes them.
+func TestSettingsThatTheCardDidNotTakeAreKeptOnceItDoes(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "sensors.yaml"), settingsWith("file-1"))
+	d, _ := deskOf(t, dir)
+	d.begin()
+	kept := func() control.Settings {
+		again, _ := deskOf(t, dir)
+		d.kept, again.kept = filepath.Join(dir, "card", "kept"), filepath.Join(dir, "card", "kept")
+		again.begin()
+		return again.status()
+	}
+	d.kept = filepath.Join(dir, "card", "kept") // there is no such folder yet: nothing can be written
+	d.receive([]byte(settingsWith("afar-1")))
+	d.receive([]byte(settingsWith("afar-1", "afar-2")))
+	d.settle()
+	if s := kept(); s.Source != control.FromFile {
+		t.Fatalf("nothing can have been kept: %+v", s)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "card"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.settle()
+	if s := kept(); s.Source != control.FromRemote || s.Sensors != 2 {
+		t.Errorf("the newest are to be kept: %+v", s)
+	}
+
+	path := d.kept
+	d.kept = filepath.Join(dir, "sensors.yaml", "kept") // not a folder: it cannot be removed there
+	d.receive([]byte(control.Withdrawn))
+	d.settle()
+	d.kept = path
+	d.settle()
+	if s := kept(); s.Source != control.FromFile {
+		t.Errorf("withdrawn settings came back: %+v", s)
+	}
+}
+
 func TestNoSettingsAtAllIsSaid(t *testing.T) {
 	d, applied := deskOf(t, t.TempDir())
 	d.begin()
