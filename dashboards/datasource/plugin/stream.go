@@ -103,11 +103,11 @@ func streamOf(path string, text json.RawMessage) (s Stream, err error) {
 // SubscribeStream lets in whoever may use the data source, for streams that a query has named.
 func (d *Datasource) SubscribeStream(ctx context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
 	if d.fault != nil {
-		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil
+		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil //nolint:nilerr // the health check says it
 	}
 	if _, err := streamOf(req.Path, req.Data); err != nil {
 		d.log.InfoContext(ctx, "a subscription was refused", "path", req.Path, "error", err)
-		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil //nolint:nilerr // the status says it
+		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil
 	}
 	return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusOK}, nil
 }
