@@ -202,10 +202,16 @@ func (c *City) Audit(args ...string) Result {
 	return c.program.Run(c.t, append([]string{"audit", "--data", c.Dir}, args...)...)
 }
 
-// MustBeClean fails the test unless the audit is clean and nothing waits.
+// MustBeClean fails the test unless the audit is clean and nothing waits. What was acknowledged a moment ago may still be on its
+// way to the store; it is given ten seconds.
 func (c *City) MustBeClean() {
 	c.t.Helper()
-	if r := c.Audit(); r.Code != 0 || !strings.Contains(r.Stdout, "clean: ") || !strings.Contains(r.Stdout, " 0 waiting") {
+	r := c.Audit()
+	for deadline := time.Now().Add(10 * time.Second); r.Code == 0 && !strings.Contains(r.Stdout, " 0 waiting") && time.Now().Before(deadline); {
+		time.Sleep(100 * time.Millisecond)
+		r = c.Audit()
+	}
+	if r.Code != 0 || !strings.Contains(r.Stdout, "clean: ") || !strings.Contains(r.Stdout, " 0 waiting") {
 		c.t.Errorf("audit ended with code %d:\n%s%s", r.Code, tail(r.Stdout), tail(r.Stderr))
 	}
 }
