@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -104,6 +105,19 @@ func (s *Server) begin(ctx context.Context, slots chan struct{}) (func(), error)
 		s.metrics.queryBusy.Inc()
 		return nil, retryLater(time.Second, "%d requests of this kind are being answered, as many as allowed; come again in a second", cap(slots))
 	}
+}
+
+// tagged encodes an answer that clients keep, with its ETag; it is a 304 for one that the client has.
+func tagged(answer any, ifNoneMatch string) (*fileOutput, error) {
+	var body bytes.Buffer
+	if err := writeJSON(&body, answer); err != nil {
+		return nil, err
+	}
+	tag := tagOf(body.Bytes())
+	if matches(ifNoneMatch, tag) {
+		return nil, notModified(tag)
+	}
+	return &fileOutput{ContentType: "application/json", ETag: tag, Body: body.Bytes()}, nil
 }
 
 // tagOf makes an ETag of a body. It is weak because the body may go out compressed.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -60,18 +59,11 @@ func quantityList() QuantityList {
 	return list
 }
 
-type quantitiesInput struct {
+// tagInput is of an answer with an ETag and no other parameter.
+type tagInput struct {
 	IfNoneMatch string `header:"If-None-Match" hidden:"true"`
 }
 
-func (s *Server) getQuantities(_ context.Context, in *quantitiesInput) (*fileOutput, error) {
-	body, err := json.Marshal(quantityList())
-	if err != nil {
-		return nil, err
-	}
-	tag := tagOf(body)
-	if matches(in.IfNoneMatch, tag) {
-		return nil, notModified(tag)
-	}
-	return &fileOutput{ContentType: "application/json", ETag: tag, Body: body}, nil
+func (s *Server) getQuantities(_ context.Context, in *tagInput) (*fileOutput, error) {
+	return tagged(quantityList(), in.IfNoneMatch)
 }

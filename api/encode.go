@@ -51,6 +51,11 @@ func quote(text string) string { return string(appendString(nil, text)) }
 // appendReading appends one reading: {"sensor","quantity","channel","value","unit","time"}, with "state" where the
 // quantity is a state and "stamped" where the time is that of receipt.
 func (e *encoder) appendReading(dst []byte, r *telemetry.Reading) []byte {
+	return append(e.appendOpen(dst, r), '}')
+}
+
+// appendOpen appends a reading without its closing brace.
+func (e *encoder) appendOpen(dst []byte, r *telemetry.Reading) []byte {
 	q := &e.quantities[r.Quantity]
 	dst = append(dst, `{"sensor":`...)
 	dst = appendString(dst, string(r.Sensor))
@@ -67,7 +72,7 @@ func (e *encoder) appendReading(dst []byte, r *telemetry.Reading) []byte {
 	if r.Stamped {
 		dst = append(dst, `,"stamped":true`...)
 	}
-	return append(dst, '}')
+	return dst
 }
 
 func appendTime(dst []byte, at telemetry.UnixMilli) []byte {

@@ -183,7 +183,7 @@ func quantitiesOf(snapshot *registry.Snapshot, sensors []*registry.Sensor, named
 func withAny(sensors []*registry.Sensor, quantities []*telemetry.Quantity) []*registry.Sensor {
 	var all []*registry.Sensor
 	for _, sensor := range sensors {
-		if slices.ContainsFunc(quantities, func(q *telemetry.Quantity) bool { return slices.Contains(sensor.Quantities, q.Name) }) {
+		if reports(sensor, quantities) {
 			all = append(all, sensor)
 		}
 	}

@@ -33,7 +33,7 @@ func TestWrongRequestsGetProblemsThatNameTheFault(t *testing.T) {
 		{"/api/v1/none", 404, "/api/v1/none"},
 		{"/api/v1/sensors/air-1/none", 404, ""},
 		{"/api/v1/sensors?limit=0", 422, "query.limit"},
-		{"/api/v1/sensors?limit=1001", 422, "query.limit"},
+		{"/api/v1/sensors?limit=10001", 422, "query.limit"},
 		{"/api/v1/sensors?limit=many", 422, "query.limit"},
 		{"/api/v1/sensors?limit=99999999999999999999", 422, "query.limit"},
 		{"/api/v1/sensors?offset=-1", 422, "query.offset"},

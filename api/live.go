@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
@@ -27,12 +28,13 @@ var (
 type filter struct {
 	sensors    map[telemetry.SensorID]struct{} // nil: every sensor
 	quantities []bool                          // by QuantityID; nil: every quantity
+	channels   map[string]bool                 // nil: every channel
 }
 
-func (f *filter) takesAll() bool { return f.sensors == nil && f.quantities == nil }
+func (f *filter) takesAll() bool { return f.sensors == nil && f.quantities == nil && f.channels == nil }
 
-func (f *filter) takes(sensor telemetry.SensorID, quantity telemetry.QuantityID) bool {
-	if f.quantities != nil && !f.quantities[quantity] {
+func (f *filter) takes(sensor telemetry.SensorID, quantity telemetry.QuantityID, channel string) bool {
+	if f.quantities != nil && !f.quantities[quantity] || f.channels != nil && !f.channels[channel] {
 		return false
 	}
 	if f.sensors == nil {
@@ -47,17 +49,25 @@ func union(listeners map[*listener]struct{}) *filter {
 	if len(listeners) == 0 {
 		return nil
 	}
-	u := &filter{sensors: map[telemetry.SensorID]struct{}{}, quantities: make([]bool, len(telemetry.Quantities()))}
+	u := &filter{
+		sensors: map[telemetry.SensorID]struct{}{}, quantities: make([]bool, len(telemetry.Quantities())), channels: map[string]bool{},
+	}
 	for l := range listeners {
-		if l.filter.sensors == nil {
+		f := l.filter.Load()
+		if f.sensors == nil {
 			u.sensors = nil
 		} else if u.sensors != nil {
-			maps.Copy(u.sensors, l.filter.sensors)
+			maps.Copy(u.sensors, f.sensors)
 		}
-		if l.filter.quantities == nil {
+		if f.channels == nil {
+			u.channels = nil
+		} else if u.channels != nil {
+			maps.Copy(u.channels, f.channels)
+		}
+		if f.quantities == nil {
 			u.quantities = nil
 		}
-		for i, wanted := range l.filter.quantities {
+		for i, wanted := range f.quantities {
 			if wanted && u.quantities != nil {
 				u.quantities[i] = true
 			}
@@ -76,6 +86,7 @@ type batch struct {
 type item struct {
 	sensor   telemetry.SensorID
 	quantity telemetry.QuantityID
+	channel  string
 	end      int
 }
 
@@ -84,7 +95,7 @@ func (b *batch) appendTaken(dst []byte, f *filter) []byte {
 	start := 0
 	for i := range b.items {
 		it := &b.items[i]
-		if f.takes(it.sensor, it.quantity) {
+		if f.takes(it.sensor, it.quantity, it.channel) {
 			dst = append(dst, b.frames[start:it.end]...)
 		}
 		start = it.end
@@ -99,7 +110,7 @@ func (b *batch) taken(f *filter) int {
 	}
 	n := 0
 	for i := range b.items {
-		if f.takes(b.items[i].sensor, b.items[i].quantity) {
+		if f.takes(b.items[i].sensor, b.items[i].quantity, b.items[i].channel) {
 			n++
 		}
 	}
@@ -108,9 +119,25 @@ func (b *batch) taken(f *filter) int {
 
 // listener is one client of the live stream. Its queue is closed when the feed stops.
 type listener struct {
-	filter filter
+	// asked is what it asked for, chosen the places of that, and filter what that comes to at present: sensors are moved
+	// and registered while it listens.
+	asked  filter
+	chosen choice
+	filter atomic.Pointer[filter]
 	queue  chan *batch
 	lost   atomic.Uint64 // readings that it would have taken, since it was last told
+}
+
+// settle makes the filter from what is registered.
+func (l *listener) settle(snapshot *registry.Snapshot) {
+	f := l.asked
+	if l.chosen.places() {
+		f.sensors = make(map[telemetry.SensorID]struct{})
+		for _, sensor := range l.chosen.sensorsIn(snapshot) {
+			f.sensors[sensor.ID] = struct{}{}
+		}
+	}
+	l.filter.Store(&f)
 }
 
 // feed takes readings from the hub, encodes each that anybody wants exactly once, and puts batches of them into the
@@ -121,8 +148,11 @@ type feed struct {
 	most    int
 	encode  *encoder
 	metrics *metrics
+	// registered is what is registered at present.
+	registered func() *registry.Snapshot
 
 	mu        sync.Mutex
+	snapshot  *registry.Snapshot // that listeners' filters were made from
 	listeners map[*listener]struct{}
 	wanted    *filter // what any listener takes; nil if there is none
 	stopped   bool
@@ -130,18 +160,20 @@ type feed struct {
 	hubLost uint64 // as last seen; run only
 }
 
-func newFeed(cfg Config, e *encoder, m *metrics) *feed {
+func newFeed(cfg Config, registered func() *registry.Snapshot, e *encoder, m *metrics) *feed {
 	return &feed{
-		flush: cfg.LiveFlush, backlog: cfg.LiveBacklog, most: cfg.MaxLiveClients, encode: e, metrics: m,
+		registered: registered,
+		flush:      cfg.LiveFlush, backlog: cfg.LiveBacklog, most: cfg.MaxLiveClients, encode: e, metrics: m,
 		listeners: make(map[*listener]struct{}),
 	}
 }
 
 // join adds a listener, who must leave.
-func (f *feed) join(wants filter) (*listener, error) {
-	l := &listener{filter: wants, queue: make(chan *batch, f.backlog)}
+func (f *feed) join(wants filter, chosen choice) (*listener, error) {
+	l := &listener{asked: wants, chosen: chosen, queue: make(chan *batch, f.backlog)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	l.settle(f.registered())
 	if f.stopped {
 		return nil, errLiveStopped
 	}
@@ -200,23 +232,38 @@ func (f *feed) run(ctx context.Context, subscription Subscription) {
 	}
 }
 
+// wantedNow is what any listener takes, after what is registered now.
+func (f *feed) wantedNow() *filter {
+	snapshot := f.registered()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if snapshot != f.snapshot {
+		f.snapshot = snapshot
+		for l := range f.listeners {
+			if l.chosen.places() {
+				l.settle(snapshot)
+			}
+		}
+		f.wanted = union(f.listeners)
+	}
+	return f.wanted
+}
+
 // add encodes the readings that any listener takes.
 func (f *feed) add(b *batch, readings []telemetry.Reading) {
-	f.mu.Lock()
-	wanted := f.wanted
-	f.mu.Unlock()
+	wanted := f.wantedNow()
 	if wanted == nil {
 		return
 	}
 	for i := range readings {
 		r := &readings[i]
-		if !wanted.takes(r.Sensor, r.Quantity) {
+		if !wanted.takes(r.Sensor, r.Quantity, r.Channel) {
 			continue
 		}
 		b.frames = append(b.frames, "event: reading\ndata: "...)
 		b.frames = f.encode.appendReading(b.frames, r)
 		b.frames = append(b.frames, '\n', '\n')
-		b.items = append(b.items, item{sensor: r.Sensor, quantity: r.Quantity, end: len(b.frames)})
+		b.items = append(b.items, item{sensor: r.Sensor, quantity: r.Quantity, channel: r.Channel, end: len(b.frames)})
 	}
 }
 
@@ -228,7 +275,7 @@ func (f *feed) handOut(b *batch) {
 		select {
 		case l.queue <- b:
 		default:
-			missed := b.taken(&l.filter)
+			missed := b.taken(l.filter.Load())
 			l.lost.Add(uint64(missed))
 			f.metrics.liveLost.Add(float64(missed))
 		}

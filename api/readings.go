@@ -1,12 +1,11 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"reflect"
-	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -26,11 +25,24 @@ type Reading struct {
 	Stamped  bool    `json:"stamped,omitempty" doc:"Whether the time is that of receipt, because the payload had none."`
 }
 
+// PlacedReading is a reading and where its sensor stands.
+type PlacedReading struct {
+	Reading
+	Site        string   `json:"site,omitempty" doc:"This and what follows only where place=true; empty where the sensor has no site."`
+	SiteTitle   string   `json:"site_title,omitempty"`
+	District    string   `json:"district,omitempty"`
+	Lon         *float64 `json:"lon,omitempty" nullable:"true" doc:"Degrees, WGS 84; null without a site."`
+	Lat         *float64 `json:"lat,omitempty" nullable:"true"`
+	SensorTitle string   `json:"sensor_title,omitempty"`
+	SensorState string   `json:"sensor_state,omitempty" enum:"ok,silent,never" doc:"As in /api/v1/sensors."`
+	AgeS        float64  `json:"age_s,omitempty" doc:"Seconds since it was measured; negative where its clock is ahead."`
+}
+
 // ReadingList is the answer of /api/v1/latest, for the OpenAPI document; readingsBody is what is sent.
 type ReadingList struct {
-	Items     []Reading `json:"items" nullable:"false"`
-	Total     int       `json:"total"`
-	Truncated bool      `json:"truncated" doc:"Whether there are more than items holds; ask for fewer sensors or quantities."`
+	Items     []PlacedReading `json:"items" nullable:"false"`
+	Total     int             `json:"total"`
+	Truncated bool            `json:"truncated" doc:"Whether there are more than items holds; ask for fewer sensors or quantities."`
 }
 
 // readingsBody writes a ReadingList without reflection, and takes each sensor's readings only when it comes to them: a
@@ -41,6 +53,9 @@ type readingsBody struct {
 	latest  Latest
 	most    int
 	encode  *encoder
+	// place appends what place=true adds of a sensor, from its comma; nil without it.
+	place func(dst []byte, sensor *registry.Sensor) []byte
+	now   telemetry.UnixMilli
 }
 
 // Schema implements huma.SchemaProvider.
@@ -51,9 +66,11 @@ func (readingsBody) Schema(r huma.Registry) *huma.Schema {
 func (b *readingsBody) writeJSON(w io.Writer) error {
 	piece := append(make([]byte, 0, pieceBytes+1024), `{"items":[`...)
 	var of []telemetry.Reading
+	var place []byte
 	total := 0
 	for _, sensor := range b.sensors {
 		of = b.latest.AppendLatest(of[:0], sensor.ID)
+		place = place[:0]
 		for i := range of {
 			if b.wants.quantities != nil && !b.wants.quantities[of[i].Quantity] {
 				continue
@@ -65,7 +82,15 @@ func (b *readingsBody) writeJSON(w io.Writer) error {
 			if total > 1 {
 				piece = append(piece, ',')
 			}
-			piece = b.encode.appendReading(piece, &of[i])
+			piece = b.encode.appendOpen(piece, &of[i])
+			if b.place != nil {
+				if len(place) == 0 {
+					place = b.place(place, sensor)
+				}
+				piece = append(append(piece, place...), `,"age_s":`...)
+				piece = appendFloat(piece, float64(b.now-of[i].Measured)/1000)
+			}
+			piece = append(piece, '}')
 			if len(piece) < pieceBytes {
 				continue
 			}
@@ -80,10 +105,12 @@ func (b *readingsBody) writeJSON(w io.Writer) error {
 }
 
 type latestInput struct {
-	Sensor   []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
-	District string   `query:"district" maxLength:"63" doc:"Only sensors in this district."`
+	Sensor []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
+	PlaceParams
+	BoxParam
 	Domain   []string `query:"domain,explode" maxItems:"3" enum:"traffic,energy,safety" doc:"Only quantities of these domains; may repeat."`
 	Quantity []string `query:"quantity,explode" maxItems:"200" doc:"Only these quantities; may repeat."`
+	Place    bool     `query:"place" doc:"Add where each sensor stands and how it does."`
 }
 
 type latestOutput struct {
@@ -95,31 +122,43 @@ func (s *Server) getLatest(_ context.Context, in *latestInput) (*latestOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return &latestOutput{Body: &readingsBody{
-		sensors: s.chosen(wants, in.District), wants: wants, latest: s.deps.Latest, most: s.cfg.MaxLatest, encode: s.encode,
-	}}, nil
+	c, err := parseChoice(in.Sensor, in.PlaceParams, in.BBox)
+	if err != nil {
+		return nil, err
+	}
+	snapshot := s.deps.Registry.Snapshot()
+	body := &readingsBody{
+		sensors: c.sensorsIn(snapshot), wants: wants, latest: s.deps.Latest, most: s.cfg.MaxLatest, encode: s.encode,
+		now: telemetry.MilliOf(time.Now()),
+	}
+	if in.Place {
+		body.place = func(dst []byte, sensor *registry.Sensor) []byte {
+			return s.appendPlace(dst, snapshot, sensor, body.now)
+		}
+	}
+	return &latestOutput{Body: body}, nil
 }
 
-// chosen lists the registered sensors that the filter and the district leave, in order of id.
-func (s *Server) chosen(wants filter, district string) []*registry.Sensor {
-	snapshot := s.deps.Registry.Snapshot()
-	among := snapshot.Select(registry.Filter{District: district})
-	if wants.sensors == nil {
-		return among
+// appendPlace appends where a sensor stands and how it does, as PlacedReading has it.
+func (s *Server) appendPlace(dst []byte, snapshot *registry.Snapshot, sensor *registry.Sensor, now telemetry.UnixMilli) []byte {
+	site, ok := snapshot.Site(sensor.Site)
+	if !ok {
+		site = &registry.Site{}
 	}
-	found := make([]*registry.Sensor, 0, len(wants.sensors))
-	for id := range wants.sensors {
-		sensor, ok := snapshot.Sensor(id)
-		if !ok {
-			continue
-		}
-		if site, _ := snapshot.Site(sensor.Site); district != "" && (site == nil || site.District != district) {
-			continue
-		}
-		found = append(found, sensor)
+	state, _ := s.stateOf(sensor, now)
+	for _, field := range [...][2]string{
+		{"site", site.ID}, {"site_title", site.Title}, {"district", site.District}, {"sensor_title", sensor.Title}, {"sensor_state", state},
+	} {
+		dst = append(dst, ',', '"')
+		dst = append(dst, field[0]...)
+		dst = append(dst, '"', ':')
+		dst = appendString(dst, field[1])
 	}
-	slices.SortFunc(found, func(a, b *registry.Sensor) int { return cmp.Compare(a.ID, b.ID) })
-	return found
+	if !ok {
+		return append(dst, `,"lon":null,"lat":null`...)
+	}
+	dst = appendFloat(append(dst, `,"lon":`...), site.Lon)
+	return appendFloat(append(dst, `,"lat":`...), site.Lat)
 }
 
 // latestOf lists the newest readings of one sensor.

@@ -1,11 +1,13 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,11 +59,85 @@ func TestLatest(t *testing.T) {
 		"?district=old-town":             "air-1/no2 air-1/temperature air-2/no2 3",
 		"?district=harbour&sensor=air-1": "0",
 		"?domain=energy":                 "0",
+		"?site=market":                   "air-1/no2 air-1/temperature air-2/no2 3",
+		"?site=ring,market&sensor=air-2": "air-2/no2 1",
+		"?bbox=13,52,13.45,53":           "air-1/no2 air-1/temperature air-2/no2 3",
+		"?bbox=13.45,52,14,53":           "0",
 	} {
 		if got := list(query); got != want {
 			t.Errorf("%q lists %q, want %q", query, got, want)
 		}
 	}
+}
+
+func TestLatestWithPlaces(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	s.change("PUT", "/api/v1/sensors/stray-1", `{"title":"Stray","quantities":["no2"]}`).want(http.StatusCreated)
+	s.latest.readings["stray-1"] = []telemetry.Reading{{Sensor: "stray-1", Quantity: quantity(t, "no2"), Value: 1, Measured: telemetry.MilliOf(time.Now().Add(time.Hour))}}
+	got := decode[api.ReadingList](s.get("/api/v1/latest?quantity=no2&place=true")).Items
+	for i, age := range []float64{131, 100, -3600} {
+		if math.Abs(got[i].AgeS-age) > 60 {
+			t.Errorf("%s is %v s old, want about %v", got[i].Sensor, got[i].AgeS, age)
+		}
+		got[i].AgeS, got[i].Reading = 0, api.Reading{Sensor: got[i].Sensor}
+	}
+	lon, lat := 13.4, 52.5
+	want := []api.PlacedReading{
+		{
+			Reading: api.Reading{Sensor: "air-1"}, Site: "market", SiteTitle: "Market Square", District: "old-town", Lon: &lon, Lat: &lat,
+			SensorTitle: "Air at the market", SensorState: "silent",
+		},
+		{Reading: api.Reading{Sensor: "air-2"}, Site: "market", SiteTitle: "Market Square", District: "old-town", Lon: &lon, Lat: &lat, SensorTitle: "air-2", SensorState: "ok"},
+		{Reading: api.Reading{Sensor: "stray-1"}, SensorTitle: "Stray", SensorState: "ok"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("readings with places (-want +got):\n%s", diff)
+	}
+	if plain := s.get("/api/v1/latest?quantity=no2"); strings.Contains(string(plain.body), "age_s") {
+		t.Errorf("places come unasked: %s", plain.body)
+	}
+}
+
+// A map of a large city is one call: 10,000 sensors with a reading each, and as a list with every field, are below 5 MB.
+func TestTenThousandSensorsAreOneAnswer(t *testing.T) {
+	s := start(t, nil)
+	aLargeCity(s, 10_000)
+	for _, c := range []struct {
+		path  string
+		items int
+	}{
+		{"/api/v1/latest?quantity=no2&place=true", 10_000},
+		{"/api/v1/latest?bbox=13.3,52.4,13.6,52.7&quantity=no2&place=true", 10_000},
+		{"/api/v1/sensors?limit=10000", 10_000},
+	} {
+		began := time.Now()
+		a := s.get(c.path)
+		took := time.Since(began)
+		list := decode[struct{ Items []json.RawMessage }](a)
+		if len(list.Items) != c.items || len(a.body) > 5_000_000 {
+			t.Errorf("%s: %d items in %d bytes", c.path, len(list.Items), len(a.body))
+		}
+		t.Logf("%s: %d bytes in %s", c.path, len(a.body), took)
+		packed := s.get(c.path, "Accept-Encoding", "gzip").want(http.StatusOK)
+		if packed.header.Get("Content-Encoding") != "gzip" || len(packed.body) > len(a.body)/4 {
+			t.Errorf("%s: %d bytes are packed into %d", c.path, len(a.body), len(packed.body))
+		}
+	}
+}
+
+// aLargeCity registers sensors with ids and titles of an ordinary length, each with a reading.
+func aLargeCity(s *server, n int) {
+	s.t.Helper()
+	csv := []byte(header)
+	no2, now := quantity(s.t, "no2"), telemetry.MilliOf(time.Now())
+	for i := range n {
+		id := telemetry.SensorID(fmt.Sprintf("air-quality-%05d", i))
+		csv = fmt.Appendf(csv, "%s,Air quality at lamp post %d,site-%04d,Corner of street %d,district-%02d,%.5f,%.5f,bridge-%03d,60,no2 temperature\n",
+			id, i, i/3, i/3, i/3%30, 13.3+float64(i/3%100)*0.003, 52.4+float64(i/300)*0.008, i%400)
+		s.latest.readings[id] = []telemetry.Reading{{Sensor: id, Quantity: no2, Value: float64(i%500) / 10, Measured: now - telemetry.UnixMilli(i%60_000)}}
+	}
+	s.change("POST", "/api/v1/sensors/import", string(csv)).want(http.StatusOK)
 }
 
 func TestReadingsAreExactInJSON(t *testing.T) {
@@ -88,7 +164,11 @@ func TestReadingsAreExactInJSON(t *testing.T) {
 
 	listed := decode[api.ReadingList](s.get("/api/v1/latest")).Items
 	single := decode[api.SensorWithLatest](s.get("/api/v1/sensors/odd-1")).Latest
-	if diff := cmp.Diff(single, listed); diff != "" {
+	var plain []api.Reading
+	for _, r := range listed {
+		plain = append(plain, r.Reading)
+	}
+	if diff := cmp.Diff(single, plain); diff != "" {
 		t.Errorf("the same readings differ between the two ways to encode them (-single +listed):\n%s", diff)
 	}
 	for i, v := range values {

@@ -77,23 +77,23 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 
 	huma.Register(a, read("get-city", "/api/v1/city", "City", "Name, time zone and version"), s.getCity)
 
-	huma.Register(a, read("list-sensors", "/api/v1/sensors", "Sensors", "List sensors"), s.getSensors)
+	huma.Register(a, listed[SensorList](a, read("list-sensors", "/api/v1/sensors", "Sensors", "List sensors")), s.getSensors)
 	huma.Register(a, read("get-sensor", "/api/v1/sensors/{id}", "Sensors", "One sensor with its latest readings"), s.getSensor)
 	huma.Register(a, created[SensorWithLatest](a, change(http.MethodPut)("put-sensor", "/api/v1/sensors/{id}", "Sensors", "Register or change a sensor")), s.putSensor)
 	huma.Register(a, change(http.MethodDelete)("delete-sensor", "/api/v1/sensors/{id}", "Sensors", "Forget a sensor; its readings stay in the store"), s.deleteSensor)
 	huma.Register(a, file(read("export-sensors", "/api/v1/sensors/export", "Sensors", "All sensors as CSV"), "text/csv", nil), s.exportSensors)
 	huma.Register(a, s.importOperation(a), s.importSensors)
 
-	huma.Register(a, read("list-sites", "/api/v1/sites", "Sites", "List sites"), s.getSites)
+	huma.Register(a, listed[SiteList](a, read("list-sites", "/api/v1/sites", "Sites", "List sites")), s.getSites)
 	huma.Register(a, created[Site](a, change(http.MethodPut)("put-site", "/api/v1/sites/{id}", "Sites", "Register or change a site")), s.putSite)
 	huma.Register(a, change(http.MethodDelete)("delete-site", "/api/v1/sites/{id}", "Sites", "Forget a site at which no sensor stands"), s.deleteSite)
-	huma.Register(a, read("list-districts", "/api/v1/districts", "Sites", "List districts"), s.getDistricts)
+	huma.Register(a, listed[DistrictList](a, read("list-districts", "/api/v1/districts", "Sites", "List districts")), s.getDistricts)
 	huma.Register(a, created[District](a, change(http.MethodPut)("put-district", "/api/v1/districts/{id}", "Sites", "Register or change a district")), s.putDistrict)
 	huma.Register(a, change(http.MethodDelete)("delete-district", "/api/v1/districts/{id}", "Sites", "Forget a district in which no site lies"), s.deleteDistrict)
 	huma.Register(a, file(read("get-plan", "/api/v1/plan", "Sites", "Street plan"), geoJSON, schemaOf[StreetPlan](a)), s.getPlan)
 	huma.Register(a, sized(change(http.MethodPut)("put-plan", "/api/v1/plan", "Sites", "Replace the street plan"), s.cfg.MaxPlanBytes), s.putPlan)
 
-	huma.Register(a, file(read("list-quantities", "/api/v1/quantities", "Readings", "The catalogue of quantities"), "application/json", schemaOf[QuantityList](a)), s.getQuantities)
+	huma.Register(a, listed[QuantityList](a, read("list-quantities", "/api/v1/quantities", "Readings", "The catalogue of quantities")), s.getQuantities)
 	huma.Register(a, read("get-latest", "/api/v1/latest", "Readings", "Newest reading of each sensor, quantity and channel"), s.getLatest)
 	huma.Register(a, read("get-figures", "/api/v1/figures", "Readings", "Figures for the whole city, from readings that are not older than silence"), s.getFigures)
 	huma.Register(a, historyOperation(a, read("get-history", "/api/v1/history", "Readings", "Readings over time, raw or by step")), s.getHistory)
@@ -184,6 +184,11 @@ func file(op huma.Operation, contentType string, schema *huma.Schema) huma.Opera
 		Content:     map[string]*huma.MediaType{contentType: {Schema: schema}},
 	}}
 	return op
+}
+
+// listed describes a JSON answer with an ETag.
+func listed[T any](a huma.API, op huma.Operation) huma.Operation {
+	return file(op, "application/json", schemaOf[T](a))
 }
 
 // answerProblem is what every endpoint may answer instead.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -50,30 +51,40 @@ type SensorList struct {
 }
 
 type sensorsInput struct {
-	Q        string `query:"q" maxLength:"200" doc:"Words that must all occur in the ids or titles of the sensor or its site."`
-	District string `query:"district" maxLength:"63" doc:"Only sensors in this district."`
-	Domain   string `query:"domain" enum:"traffic,energy,safety" doc:"Only sensors with a quantity of this domain."`
-	State    string `query:"state" enum:"ok,silent,never" doc:"Only sensors in this state."`
-	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
-	Offset   int    `query:"offset" minimum:"0" maximum:"100000000" doc:"How many to leave out before."`
+	Q string `query:"q" maxLength:"200" doc:"Words that must all occur in the ids or titles of the sensor or its site."`
+	PlaceParams
+	BoxParam
+	Domain      string   `query:"domain" enum:"traffic,energy,safety" doc:"Only sensors with a quantity of this domain."`
+	Quantity    []string `query:"quantity,explode" maxItems:"200" doc:"Only sensors with one of these quantities; may repeat."`
+	State       string   `query:"state" enum:"ok,silent,never" doc:"Only sensors in this state."`
+	Limit       int      `query:"limit" minimum:"1" maximum:"10000" default:"100" doc:"How many at most."`
+	Offset      int      `query:"offset" minimum:"0" maximum:"100000000" doc:"How many to leave out before."`
+	IfNoneMatch string   `header:"If-None-Match" hidden:"true"`
 }
 
-type sensorsOutput struct {
-	Body SensorList
-}
-
-func (s *Server) getSensors(_ context.Context, in *sensorsInput) (*sensorsOutput, error) {
+func (s *Server) getSensors(_ context.Context, in *sensorsInput) (*fileOutput, error) {
+	c, err := parseChoice(nil, in.PlaceParams, in.BBox)
+	if err != nil {
+		return nil, err
+	}
+	quantities, err := parseQuantities(in.Quantity)
+	if err != nil {
+		return nil, err
+	}
 	snapshot, now := s.deps.Registry.Snapshot(), telemetry.MilliOf(time.Now())
 	domain, _ := telemetry.ParseDomain(in.Domain) // an enum, checked before
-	chosen := snapshot.Select(registry.Filter{Q: in.Q, District: in.District, Domain: domain})
-	if in.State != "" {
-		var inState []*registry.Sensor
-		for _, sensor := range chosen {
-			if state, _ := s.stateOf(sensor, now); state == in.State {
-				inState = append(inState, sensor)
-			}
+	chosen := snapshot.Select(registry.Filter{Q: in.Q, Domain: domain})
+	wanted := func(sensor *registry.Sensor) bool {
+		site, _ := snapshot.Site(sensor.Site)
+		state := in.State
+		if state != "" {
+			state, _ = s.stateOf(sensor, now)
 		}
-		chosen = inState
+		return state == in.State && c.hasSite(site) && (len(quantities) == 0 || reports(sensor, quantities))
+	}
+	if in.State != "" || c.places() || len(quantities) > 0 {
+		// A list of its own: the one chosen may be the snapshot's.
+		chosen = slices.DeleteFunc(slices.Clone(chosen), func(sensor *registry.Sensor) bool { return !wanted(sensor) })
 	}
 	from := min(in.Offset, len(chosen))
 	page := chosen[from:min(from+in.Limit, len(chosen))]
@@ -81,7 +92,12 @@ func (s *Server) getSensors(_ context.Context, in *sensorsInput) (*sensorsOutput
 	for i, sensor := range page {
 		list.Items[i] = s.show(snapshot, sensor, now)
 	}
-	return &sensorsOutput{Body: list}, nil
+	return tagged(list, in.IfNoneMatch)
+}
+
+// reports tells whether a sensor is registered with one of the quantities.
+func reports(sensor *registry.Sensor, quantities []*telemetry.Quantity) bool {
+	return slices.ContainsFunc(quantities, func(q *telemetry.Quantity) bool { return slices.Contains(sensor.Quantities, q.Name) })
 }
 
 // stateOf tells whether a sensor reports as it should, and when it was last seen (nil: never).

@@ -43,19 +43,26 @@ func TestSensors(t *testing.T) {
 		return fmt.Sprint(list.Total, found)
 	}
 	for query, want := range map[string]string{
-		"":                           "3 [air-1 air-2 loop-1]",
-		"?q=market":                  "2 [air-1 air-2]",
-		"?q=MARKET+air-2":            "1 [air-2]",
-		"?district=harbour":          "1 [loop-1]",
-		"?domain=traffic":            "1 [loop-1]",
-		"?state=silent":              "1 [air-1]",
-		"?state=ok":                  "1 [air-2]",
-		"?state=never":               "1 [loop-1]",
-		"?state=never&domain=safety": "0 []",
-		"?limit=1":                   "3 [air-1]",
-		"?limit=2&offset=1":          "3 [air-2 loop-1]",
-		"?offset=1000":               "3 []",
-		"?limit=1000":                "3 [air-1 air-2 loop-1]",
+		"":                                    "3 [air-1 air-2 loop-1]",
+		"?q=market":                           "2 [air-1 air-2]",
+		"?q=MARKET+air-2":                     "1 [air-2]",
+		"?district=harbour":                   "1 [loop-1]",
+		"?domain=traffic":                     "1 [loop-1]",
+		"?state=silent":                       "1 [air-1]",
+		"?site=ring":                          "1 [loop-1]",
+		"?site=ring&site=market":              "3 [air-1 air-2 loop-1]",
+		"?district=harbour,old-town&state=ok": "1 [air-2]",
+		"?bbox=13.45,52.5,13.5,52.6":          "1 [loop-1]",
+		"?quantity=temperature":               "1 [air-1]",
+		"?quantity=speed,no2&q=air-2":         "1 [air-2]",
+		"?quantity=speed&site=market":         "0 []",
+		"?state=ok":                           "1 [air-2]",
+		"?state=never":                        "1 [loop-1]",
+		"?state=never&domain=safety":          "0 []",
+		"?limit=1":                            "3 [air-1]",
+		"?limit=2&offset=1":                   "3 [air-2 loop-1]",
+		"?offset=1000":                        "3 []",
+		"?limit=1000":                         "3 [air-1 air-2 loop-1]",
 	} {
 		if got := ids(query); got != want {
 			t.Errorf("%q lists %s, want %s", query, got, want)
@@ -216,4 +223,28 @@ func TestPlan(t *testing.T) {
 	s.get("/api/v1/plan", "If-None-Match", `"other", W/"another"`).want(http.StatusOK)
 	s.change("PUT", "/api/v1/plan", `{"type":"Feature"}`).problem(http.StatusUnprocessableEntity, "FeatureCollection")
 	s.ask("PUT", "/api/v1/plan", plan).problem(http.StatusUnauthorized)
+}
+
+func TestListsThatHaveNotChangedAreNotSentAgain(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	for _, path := range []string{"/api/v1/sensors?limit=2", "/api/v1/sites", "/api/v1/districts", "/api/v1/quantities"} {
+		tag := s.get(path).want(http.StatusOK).header.Get("Etag")
+		if tag == "" {
+			t.Errorf("%s has no ETag", path)
+			continue
+		}
+		if a := s.get(path, "If-None-Match", tag).want(http.StatusNotModified); len(a.body) != 0 || a.header.Get("Etag") != tag {
+			t.Errorf("%s: 304 with %d bytes and the tag %q", path, len(a.body), a.header.Get("Etag"))
+		}
+	}
+	lists := []string{"/api/v1/sensors", "/api/v1/sites", "/api/v1/districts"}
+	var tags []string
+	for _, path := range lists {
+		tags = append(tags, s.get(path).header.Get("Etag"))
+	}
+	s.change("POST", "/api/v1/sensors/import", header+"loop-2,,ring,,harbour,13.5,52.6,,0,speed\n").want(http.StatusOK)
+	for i, path := range lists {
+		s.get(path, "If-None-Match", tags[i]).want(http.StatusOK)
+	}
 }

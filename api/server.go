@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 		encode:  newEncoder(),
 		ready:   make(chan struct{}),
 	}
-	s.live = newFeed(cfg, s.encode, m)
+	s.live = newFeed(cfg, deps.Registry.Snapshot, s.encode, m)
 	if s.handler, err = s.routes(); err != nil {
 		return nil, err
 	}

@@ -29,18 +29,14 @@ type SiteList struct {
 	Total int    `json:"total"`
 }
 
-type sitesOutput struct {
-	Body SiteList
-}
-
-func (s *Server) getSites(context.Context, *struct{}) (*sitesOutput, error) {
+func (s *Server) getSites(_ context.Context, in *tagInput) (*fileOutput, error) {
 	snapshot, now := s.deps.Registry.Snapshot(), telemetry.MilliOf(time.Now())
 	sites := snapshot.Sites()
 	list := SiteList{Items: make([]Site, len(sites)), Total: len(sites)}
 	for i, site := range sites {
 		list.Items[i] = s.showSite(snapshot, site, now)
 	}
-	return &sitesOutput{Body: list}, nil
+	return tagged(list, in.IfNoneMatch)
 }
 
 func (s *Server) showSite(snapshot *registry.Snapshot, site *registry.Site, now telemetry.UnixMilli) Site {
@@ -140,11 +136,7 @@ type DistrictList struct {
 	Items []District `json:"items" nullable:"false"`
 }
 
-type districtsOutput struct {
-	Body DistrictList
-}
-
-func (s *Server) getDistricts(context.Context, *struct{}) (*districtsOutput, error) {
+func (s *Server) getDistricts(_ context.Context, in *tagInput) (*fileOutput, error) {
 	snapshot := s.deps.Registry.Snapshot()
 	sites := make(map[string]int)
 	for _, site := range snapshot.Sites() {
@@ -155,7 +147,7 @@ func (s *Server) getDistricts(context.Context, *struct{}) (*districtsOutput, err
 	for i, d := range districts {
 		list.Items[i] = District{ID: d.ID, Title: d.Title, Sites: sites[d.ID], Sensors: len(snapshot.SensorsIn(d.ID))}
 	}
-	return &districtsOutput{Body: list}, nil
+	return tagged(list, in.IfNoneMatch)
 }
 
 // DistrictSettings is what a person decides about a district.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 const livePath = "/api/v1/live"
@@ -17,9 +19,18 @@ const livePath = "/api/v1/live"
 const reconnectAfter = 2 * time.Second
 
 type liveInput struct {
-	Sensor   []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
+	Sensor []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
+	PlaceParams
+	Channel  []string `query:"channel,explode" maxItems:"100" doc:"Only these channels; may repeat. An empty one stands for readings without a channel."`
 	Domain   []string `query:"domain,explode" maxItems:"3" enum:"traffic,energy,safety" doc:"Only quantities of these domains; may repeat."`
 	Quantity []string `query:"quantity,explode" maxItems:"200" doc:"Only these quantities; may repeat."`
+}
+
+// Resolve implements huma.Resolver: it keeps empty channels.
+func (in *liveInput) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	in.Channel = u.Query()["channel"]
+	return nil
 }
 
 // openLive answers with an event stream that ends when the client goes, takes nothing for Config.WriteTimeout, loses its
@@ -29,9 +40,22 @@ func (s *Server) openLive(_ context.Context, in *liveInput) (*huma.StreamRespons
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := parseChoice(in.Sensor, in.PlaceParams, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, channel := range in.Channel {
+		if err := telemetry.CheckChannel(channel); err != nil {
+			return nil, badQuery("channel", channel, "%v", err)
+		}
+		if wants.channels == nil {
+			wants.channels = make(map[string]bool, len(in.Channel))
+		}
+		wants.channels[channel] = true
+	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
-		l, err := s.live.join(wants)
+		l, err := s.live.join(wants, chosen)
 		if err != nil {
 			w.Header().Set("Retry-After", strconv.Itoa(int(reconnectAfter/time.Second)))
 			detail := "%d listeners are connected, as many as max_live_clients allows; come again later"
@@ -86,8 +110,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 				return
 			}
 			events = b.frames
-			if !l.filter.takesAll() {
-				own = b.appendTaken(own[:0], &l.filter)
+			if wants := l.filter.Load(); !wants.takesAll() {
+				own = b.appendTaken(own[:0], wants)
 				events = own
 			}
 		}
