@@ -83,7 +83,11 @@ func Init(ctx context.Context, publisher telemetry.SensorID, deps Deps) ([]byte,
 }
 
 func scanMachine(ctx context.Context, deps Deps) []control.BusReport {
-	return scan(ctx, bus.List(deps.Buses.Root), deps.Drivers, func(ctx context.Context, cfg bus.Config) (*bus.Bus, error) {
+	buses := bus.List(deps.Buses.Root)
+	if local, there := bus.LocalBroker(ctx, deps.Buses.Broker); there {
+		buses = append(buses, local)
+	}
+	return scan(ctx, buses, deps.Drivers, func(ctx context.Context, cfg bus.Config) (*bus.Bus, error) {
 		return bus.Open(ctx, cfg, deps.Log)
 	})
 }

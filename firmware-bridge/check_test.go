@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"periph.io/x/conn/v3/physic"
+
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
@@ -88,6 +90,31 @@ func TestBusesOfTheMachineAreListed(t *testing.T) {
 	want := "i2c /dev/i2c-1\nspi /dev/spidev0.0\nserial /dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0\nonewire "
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
+// chipAt is an I2C bus on which one address answers.
+type chipAt uint16
+
+func (c chipAt) Tx(address uint16, _, _ []byte) error {
+	if address != uint16(c) {
+		return fault.New(fault.Absent, errors.New("nobody"), "")
+	}
+	return nil
+}
+
+func (chipAt) SetSpeed(physic.Frequency) error { return nil }
+func (chipAt) String() string                  { return "test" }
+
+func TestWhatAnswersAndCannotBeToldIsNamedWithTheDriversThatCouldBeRight(t *testing.T) {
+	known := []driver.Driver{{Name: "light", Bus: bus.I2C, PerhapsAt: []uint16{0x23, 0x5c}}, {Name: "other", Bus: bus.I2C}}
+	for address, want := range map[chipAt]string{0x23: "0x23 (perhaps: light)", 0x24: "0x24"} {
+		found := scan(t.Context(), []bus.Config{{ID: "one", Type: bus.I2C}}, known, func(_ context.Context, cfg bus.Config) (*bus.Bus, error) {
+			return &bus.Bus{Config: cfg, I2C: address}, nil
+		})
+		if len(found) != 1 || len(found[0].Answers) != 1 || found[0].Answers[0] != want {
+			t.Errorf("found %+v, want %s", found, want)
+		}
 	}
 }
 

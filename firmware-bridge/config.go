@@ -81,6 +81,8 @@ type Buses struct {
 	Simulated bool
 	// Root is "/", or a folder with device files, where a scan looks for buses.
 	Root string
+	// Broker is host:port where a scan looks for a local broker; "" for none.
+	Broker string
 	// Opened is called with every bus; nil for none. It is for tests.
 	Opened func(*bus.Bus)
 }

@@ -50,13 +50,13 @@ func scanBus(ctx context.Context, cfg bus.Config, drivers []driver.Driver, open 
 		}
 	}
 	if b.I2C != nil {
-		r.Answers = strangers(ctx, b, r.Devices)
+		r.Answers = strangers(ctx, b, r.Devices, drivers)
 	}
 	return r
 }
 
-// strangers are the I2C addresses that answer, and that no driver has recognised.
-func strangers(ctx context.Context, b *bus.Bus, known []control.DeviceReport) []string {
+// strangers are the I2C addresses that answer, and that no driver has recognised; with the drivers that could be right.
+func strangers(ctx context.Context, b *bus.Bus, known []control.DeviceReport, drivers []driver.Driver) []string {
 	answers, err := bus.ScanI2C(ctx, b.I2C)
 	if err != nil && len(answers) == 0 {
 		return nil // the drivers' probes have said what is wrong with the bus
@@ -67,8 +67,17 @@ func strangers(ctx context.Context, b *bus.Bus, known []control.DeviceReport) []
 		if slices.ContainsFunc(known, func(d control.DeviceReport) bool { return strings.HasSuffix(d.Where, where) }) {
 			continue
 		}
-		if a.Taken {
+		var perhaps []string
+		for _, d := range drivers {
+			if slices.Contains(d.PerhapsAt, a.Address) {
+				perhaps = append(perhaps, d.Name)
+			}
+		}
+		switch {
+		case a.Taken:
 			where += " (used by the operating system)"
+		case len(perhaps) > 0:
+			where += " (perhaps: " + strings.Join(perhaps, ", ") + ")"
 		}
 		all = append(all, where)
 	}

@@ -120,8 +120,8 @@ func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Look at the buses for devices that can be told, and write settings for them",
-		Long: "Look at the I2C, 1-Wire and serial buses of this machine for devices that can be told, and write settings for them\n" +
-			"to the file that --settings names. A file that is there is left alone: the settings are printed then.",
+		Long: "Look at the I2C, 1-Wire and serial buses of this machine, and at a broker at 127.0.0.1:1883 that is not the city's, for\n" +
+			"devices that can be told, and write settings for them to the file that --settings names. A file that is there is left alone: the settings are printed then.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := loadConfig(cmd)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -142,10 +144,20 @@ func (p *parts) reloadOnHangup(ctx context.Context) {
 	}
 }
 
+// localBroker is where devices beside the board may publish; not where the city's own broker is.
+func localBroker(cfg Config) string {
+	const usual = "127.0.0.1:1883"
+	city, err := url.Parse(cfg.Broker.URL)
+	if err != nil || city.Port() == "1883" && slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, city.Hostname()) {
+		return ""
+	}
+	return usual
+}
+
 // dependencies are what run, check and init have in common.
 func dependencies(cfg Config, simulate bool) bridge.Deps {
 	return bridge.Deps{
-		Drivers: drivers.All(), Buses: bridge.Buses{Simulated: simulate, Root: "/"}, Board: box.Board{Root: "/", Data: cfg.Data},
+		Drivers: drivers.All(), Buses: bridge.Buses{Simulated: simulate, Root: "/", Broker: localBroker(cfg)}, Board: box.Board{Root: "/", Data: cfg.Data},
 		Dir: cfg.Data, Version: service.Version(),
 	}
 }

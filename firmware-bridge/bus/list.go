@@ -1,8 +1,11 @@
 package bus
 
 import (
+	"context"
+	"net"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // List finds the buses that a machine has, by the files below root ("/" but in tests): I2C, SPI, serial lines (by their
@@ -31,6 +34,21 @@ func List(root string) []Config {
 		all = append(all, Config{ID: "onewire", Type: OneWire})
 	}
 	return all
+}
+
+// LocalBroker tells whether something takes connections at address, host:port, and the bus that this would be.
+func LocalBroker(ctx context.Context, address string) (cfg Config, there bool) {
+	if address == "" {
+		return cfg, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return cfg, false
+	}
+	_ = conn.Close()
+	return Config{ID: "local-broker", Type: MQTT, Device: "mqtt://" + address}, true
 }
 
 // idOf makes a bus's id of its device: the last part of the path, in the letters that ids have.

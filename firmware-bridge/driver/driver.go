@@ -110,6 +110,9 @@ type Driver struct {
 	// Probe tells whether a device that answers at an I2C address, or with a 1-Wire or serial bus, is one of this driver, and
 	// gives the options that reach it. It must not disturb other devices. nil where that cannot be told.
 	Probe func(ctx context.Context, b *bus.Bus) ([]Found, error)
+	// PerhapsAt are the I2C addresses where it may be what answers, of a chip that nothing tells from others; nil where Probe
+	// tells.
+	PerhapsAt []uint16
 }
 
 // Found is a device that Probe has recognised.

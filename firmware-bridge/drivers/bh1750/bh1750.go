@@ -98,6 +98,8 @@ func Driver() driver.Driver {
 		},
 		Open:     open,
 		Simulate: simulate,
+		// It has no register to ask.
+		PerhapsAt: model().Addresses,
 		Example: `id: square-1-light
 driver: bh1750
 bus: i2c-1

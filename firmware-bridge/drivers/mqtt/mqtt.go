@@ -38,6 +38,7 @@ func Driver() driver.Driver {
 		Options:  func() driver.Options { return &Options{Format: "json"} },
 		Open:     open,
 		Simulate: simulate,
+		Probe:    probe,
 		Example: `id: cabinet-7-climate
 driver: mqtt
 bus: mqtt
