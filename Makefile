@@ -24,10 +24,10 @@ NODE_MODULES := console/node_modules/.package-lock.json
 PAGE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                 $(wildcard console/index.html console/vite.config.ts console/tsconfig*.json)
 
-.PHONY: help up build test lint bench bridge console tools clean
+.PHONY: help up build test lint bench bridge dashboards console tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: build ## build what is missing and run a demonstration city
 	@exec bin/lamppost up --demo $(DEMO) --data $(DATA)
@@ -50,6 +50,7 @@ lint: tools $(NODE_MODULES) ## look for mistakes without running anything
 		echo "not as gofumpt writes it; run bin/gofumpt -w on:"; echo "$$unformatted"; exit 1; \
 	fi
 	go vet ./...
+	go run ./dashboards/write -check dashboards/provisioned
 	cd console && npm run lint
 	cd console && npm run typecheck
 
@@ -58,6 +59,9 @@ bench: ## measure ingest beside a bare MQTT client and the store alone
 
 bridge: ## build the bridge and its package for every kind of board into build/bridge/
 	@scripts/bridge.sh
+
+dashboards: ## write the Grafana dashboards into dashboards/provisioned/
+	go run ./dashboards/write dashboards/provisioned
 
 console: $(PAGE) ## build the web page
 

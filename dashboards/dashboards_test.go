@@ -1,0 +1,307 @@
+package dashboards_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lamppost-city/lamppost/dashboards"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
+
+// A wall has 1920 by 1080 pixels. Grafana draws rows of 30 pixels with 8 between; over the grid stand its own bar and the
+// dashboard's variables and links, beneath it and around it a margin.
+const (
+	columns    = 24
+	wallPixels = 1080
+	row, gap   = 30, 8
+	// around is what Grafana 12.3 takes for itself, without kiosk mode.
+	around = 150
+)
+
+func TestEveryDashboardFitsAWall(t *testing.T) {
+	for _, d := range dashboards.All() {
+		bottom := 0
+		for _, p := range d.Panels {
+			bottom = max(bottom, p.GridPos.Y+p.GridPos.H)
+		}
+		if pixels := bottom*(row+gap) - gap + around; pixels > wallPixels {
+			t.Errorf("%s is %d rows high, %d pixels; a wall has %d", d.UID, bottom, pixels, wallPixels)
+		}
+	}
+}
+
+func TestPanelsCoverTheGridWithoutOverlap(t *testing.T) {
+	for _, d := range dashboards.All() {
+		taken := map[[2]int]string{}
+		bottom := 0
+		for _, p := range d.Panels {
+			g := p.GridPos
+			if g.X < 0 || g.Y < 0 || g.W < 3 || g.H < 3 || g.X+g.W > columns {
+				t.Errorf("%s, %s: %+v is outside the grid, or too small to read", d.UID, p.Title, g)
+			}
+			bottom = max(bottom, g.Y+g.H)
+			for x := g.X; x < g.X+g.W; x++ {
+				for y := g.Y; y < g.Y+g.H; y++ {
+					if other, ok := taken[[2]int{x, y}]; ok {
+						t.Fatalf("%s: %s lies upon %s", d.UID, p.Title, other)
+					}
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+		}
+		if len(taken) != columns*bottom {
+			t.Errorf("%s has %d free cells", d.UID, columns*bottom-len(taken))
+		}
+	}
+}
+
+func TestEveryPanelSaysWhatItIs(t *testing.T) {
+	for _, d := range dashboards.All() {
+		if d.Title == "" || d.Description == "" || d.SchemaVersion < 41 || d.Refresh == "" {
+			t.Errorf("%s: title %q, description %q, schema version %d, refresh %q", d.UID, d.Title, d.Description, d.SchemaVersion, d.Refresh)
+		}
+		ids, titles := map[int]bool{}, map[string]bool{}
+		for _, p := range d.Panels {
+			if ids[p.ID] || p.ID < 1 {
+				t.Errorf("%s, %s: the number %d is not its own", d.UID, p.Title, p.ID)
+			}
+			if titles[p.Title] || p.Title == "" {
+				t.Errorf("%s: the title %q is not one panel's", d.UID, p.Title)
+			}
+			ids[p.ID], titles[p.Title] = true, true
+			if len(p.Description) < 15 || !strings.HasSuffix(p.Description, ".") {
+				t.Errorf("%s, %s: %q does not describe it", d.UID, p.Title, p.Description)
+			}
+			if p.FieldConfig.Defaults.NoValue == "" {
+				t.Errorf("%s, %s: nothing is said where there is nothing to show", d.UID, p.Title)
+			}
+			if p.Options == nil || len(p.Targets) == 0 || p.Datasource.UID != "lamppost" {
+				t.Errorf("%s, %s: options, queries or data source are missing", d.UID, p.Title)
+			}
+		}
+	}
+}
+
+// A table's and a map's columns bring their units with them, and so do lines of whatever the sensor of the sensor dashboard
+// measures; states have none.
+func TestEveryPanelOfOneQuantityHasItsUnit(t *testing.T) {
+	without := []string{"table", "geomap", "state-timeline", "xychart"}
+	for _, d := range dashboards.All() {
+		for _, p := range d.Panels {
+			own := slices.Contains(without, p.Type) || d.UID == "lamppost-sensor" && (p.Type == "timeseries" || p.Title == "State")
+			if !own && p.FieldConfig.Defaults.Unit == "" {
+				t.Errorf("%s, %s has no unit", d.UID, p.Title)
+			}
+		}
+	}
+}
+
+// expanded is a query as the data source gets it: a variable of which all is chosen is gone.
+func expanded(q question.Query, chosen map[string]string) question.Query {
+	for _, list := range []*[]string{&q.Quantities, &q.Domains, &q.Districts, &q.Sites, &q.Sensors} {
+		var names []string
+		for _, name := range *list {
+			if !strings.HasPrefix(name, "$") {
+				names = append(names, name)
+			} else if value := chosen[name[1:]]; value != "" {
+				names = append(names, value)
+			}
+		}
+		*list = names
+	}
+	return q
+}
+
+func targets(d dashboards.Dashboard) map[string][]dashboards.Target {
+	all := map[string][]dashboards.Target{}
+	for _, p := range d.Panels {
+		all[p.Title] = p.Targets
+	}
+	for _, a := range d.Annotations.List {
+		all[a.Name] = []dashboards.Target{a.Target}
+	}
+	return all
+}
+
+func TestEveryQueryCanBeAsked(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for of, list := range targets(d) {
+			for _, target := range list {
+				for _, chosen := range []map[string]string{{"sensor": "air-1"}, {"district": "harbour", "site": "quay", "sensor": "air-1", "quantity": "no2"}} {
+					if err := expanded(target.Query, chosen).Check(); err != nil {
+						t.Errorf("%s, %s, %s with %v: %v", d.UID, of, target.RefID, chosen, err)
+					}
+				}
+				for _, name := range target.Quantities {
+					if _, ok := telemetry.QuantityByName(name); !ok && !strings.HasPrefix(name, "$") {
+						t.Errorf("%s, %s: no quantity is called %s", d.UID, of, name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestVariablesAreDefinedWhereTheyAreUsed(t *testing.T) {
+	used := regexp.MustCompile(`"\$([a-z]+)"|\$\{([a-z]+):queryparam\}`)
+	for _, d := range dashboards.All() {
+		defined := map[string]bool{}
+		for _, v := range d.Templating.List {
+			text, err := json.Marshal(v.Query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range used.FindAllStringSubmatch(string(text), -1) {
+				if !defined[match[1]] {
+					t.Errorf("%s: variable %s depends on %s, which does not come before it", d.UID, v.Name, match[1])
+				}
+			}
+			if v.Label == "" || v.Description == "" {
+				t.Errorf("%s: variable %s does not say what it is", d.UID, v.Name)
+			}
+			defined[v.Name] = true
+		}
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range used.FindAllStringSubmatch(string(text), -1) {
+			if name := match[1] + match[2]; !defined[name] {
+				t.Errorf("%s uses the variable %s and does not define it", d.UID, name)
+			}
+		}
+	}
+}
+
+func TestLinksLeadSomewhereAndKeepTimeAndVariables(t *testing.T) {
+	defined := map[string][]string{}
+	for _, d := range dashboards.All() {
+		defined[d.UID] = nil
+		for _, v := range d.Templating.List {
+			defined[d.UID] = append(defined[d.UID], v.Name)
+		}
+	}
+	address := regexp.MustCompile(`"(/d/[^"]*)"`)
+	given := regexp.MustCompile(`\$\{([a-z]+):queryparam\}|var-([a-z]+)=`)
+	for _, d := range dashboards.All() {
+		led := map[string]bool{}
+		for _, l := range d.Links {
+			led[strings.TrimPrefix(l.URL, "/d/")] = true
+			if !l.KeepTime || !l.IncludeVars || l.Title == "" {
+				t.Errorf("%s: the link %q does not keep time and variables", d.UID, l.Title)
+			}
+		}
+		if len(led) != len(defined)-1 || led[d.UID] {
+			t.Errorf("%s leads to %v and not to each of the others", d.UID, led)
+		}
+		d.Links = nil
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range address.FindAllStringSubmatch(strings.ReplaceAll(string(text), `\u0026`, "&"), -1) {
+			path, query, _ := strings.Cut(match[1], "?")
+			target, ok := defined[strings.TrimPrefix(path, "/d/")]
+			if !ok {
+				t.Errorf("%s: %s leads nowhere", d.UID, match[1])
+				continue
+			}
+			if !strings.HasPrefix(query, "${__url_time_range}") {
+				t.Errorf("%s: %s does not keep the time", d.UID, match[1])
+			}
+			var kept []string
+			for _, name := range given.FindAllStringSubmatch(query, -1) {
+				kept = append(kept, name[1]+name[2])
+			}
+			if !slices.Contains(kept, "district") {
+				t.Errorf("%s: %s does not keep the district", d.UID, match[1])
+			}
+			for _, name := range kept {
+				if !slices.Contains(target, name) {
+					t.Errorf("%s: %s gives %s, which is no variable there", d.UID, match[1], name)
+				}
+			}
+			if _, err := url.Parse(match[1]); err != nil {
+				t.Errorf("%s: %v", d.UID, err)
+			}
+		}
+	}
+}
+
+// Two people in a hundred cannot tell red from green. These are the colours of Okabe and Ito, and grey.
+func TestOnlyColoursThatEverybodyTellsApart(t *testing.T) {
+	fine := []string{"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"}
+	modes := []string{"fixed", "thresholds", "continuous-BlYlRd"}
+	hex := regexp.MustCompile(`"(#[0-9A-Fa-f]{6})"`)
+	mode := regexp.MustCompile(`"color":\{"mode":"([^"]+)"`)
+	for _, d := range dashboards.All() {
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range hex.FindAllStringSubmatch(string(text), -1) {
+			if !slices.Contains(fine, match[1]) {
+				t.Errorf("%s has the colour %s", d.UID, match[1])
+			}
+		}
+		for _, match := range mode.FindAllStringSubmatch(string(text), -1) {
+			if !slices.Contains(modes, match[1]) {
+				t.Errorf("%s colours by %s", d.UID, match[1])
+			}
+		}
+	}
+}
+
+func TestThresholdsRise(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for _, p := range d.Panels {
+			if p.FieldConfig.Defaults.Thresholds == nil {
+				continue
+			}
+			for i, step := range p.FieldConfig.Defaults.Thresholds.Steps {
+				steps := p.FieldConfig.Defaults.Thresholds.Steps
+				if (step.Value == nil) != (i == 0) || i > 1 && *step.Value <= *steps[i-1].Value {
+					t.Errorf("%s, %s: the bands do not rise from minus infinity", d.UID, p.Title)
+				}
+			}
+		}
+	}
+}
+
+func TestProvisionedFilesAreWhatTheCodeWrites(t *testing.T) {
+	if err := dashboards.Check("provisioned"); err != nil {
+		t.Errorf("%v\nrun `make dashboards`", err)
+	}
+}
+
+func TestCheckFindsWhatDiffers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "lamppost-old.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := dashboards.Check(dir)
+	for _, part := range []string{"lamppost-old.json: no dashboard is written there", "lamppost-traffic.json: is missing"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not say %q", err, part)
+		}
+	}
+	if err := dashboards.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := dashboards.Check(dir); err != nil {
+		t.Errorf("what was just written differs: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "lamppost-traffic.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := dashboards.Check(dir); err == nil || !strings.Contains(err.Error(), "lamppost-traffic.json: is not what the code writes") {
+		t.Errorf("a changed file is not found: %v", err)
+	}
+}

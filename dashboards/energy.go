@@ -1,0 +1,88 @@
+package dashboards
+
+// Energy is the load of the grid, its quality, and the street lights.
+//
+//	stats
+//	load, now and a day before │ load by district │ highest loads
+//	voltage by phase │ current by phase │ power factor
+//	street lights and daylight │ street lights' state │ those that need a visit
+func Energy() Dashboard {
+	p := page{
+		uid: energyUID, title: "Energy", back: "24h", variables: []Variable{districts()},
+		about: "Load by district, site and phase, its peaks, voltage, power factor, and the street lights.",
+	}
+	return p.with(append(append(energyStats(), energyCourse()...), streetLights()...)...)
+}
+
+func energyStats() []Panel {
+	const voltage = "European grids keep 230 V within 10 % (EN 50160): 207 to 253 V."
+	return []Panel{
+		stat(text{"Load now", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet"}, "sum", "Active power", readings("active_power")).
+			unit("watt").decimals(0).at(0, 0, 3, 4),
+		stat(text{"Highest load", "The meter that draws most now.", "No meter has reported yet"}, "max", "Active power", readings("active_power")).
+			unit("watt").decimals(1).at(3, 0, 3, 4),
+		stat(text{"Lowest voltage", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "min", "Voltage", readings("voltage")).
+			unit("volt").decimals(0).banded(voltageBands).at(6, 0, 3, 4),
+		stat(text{"Highest voltage", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "max", "Voltage", readings("voltage")).
+			unit("volt").decimals(0).banded(voltageBands).at(9, 0, 3, 4),
+		stat(text{
+			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).", "No meter of frequency has reported yet",
+		}, "mean", "Grid frequency", readings("frequency")).unit("suffix: Hz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
+		stat(text{
+			"Power factor", "Mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor has reported yet",
+		}, "mean", "Power factor", readings("power_factor")).unit("short").decimals(2).banded(powerFactorBands).
+			override(Matcher{"byName", "Power factor"}, Property{"unit", "short"}).at(15, 0, 3, 4),
+		stat(text{"Street lights", "How bright street lights are set, mean of all, newest readings: 0 % by day.", "No street light has reported yet"}, "mean", "Dimming level of street light", readings("illuminance_level")).
+			unit("percentunit").decimals(0).at(18, 0, 3, 4),
+		stat(text{"Street lights with a fault", "Street lights that report a fault of lamp, column or lantern now.", "None"}, "count", "Street light", readings("lamp_status")).
+			unit("short").transformed(above("Street light", 0)).override(Matcher{"byName", "Street light"}, Property{"mappings", []any{}}).banded(noneBands).at(21, 0, 3, 4),
+	}
+}
+
+func energyCourse() []Panel {
+	return []Panel{
+		timeSeries(text{
+			"Load of a meter, and a day before", "Mean active power of all meters. Dashed: the same hours the day before.", "No meter reported in this time",
+		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange).at(0, 4, 8, 7),
+		timeSeries(text{
+			"Load of a meter by district", "Mean active power of the meters of each district. Click a line for its district.", "No meter reported in this time",
+		}, history("district", "active_power")).unit("watt").points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 4, 8, 7),
+		barGauge(text{
+			"Peaks by site", "The highest active power that a meter of each site drew in this time, the ten highest.", "No meter reported in this time",
+		}, "", 10, aggregated(history("site", "active_power"), "max")).unit("watt").decimals(1).points(100).
+			transformed(rows("max"), sorted("Max", true), first(10)).at(16, 4, 8, 7),
+		timeSeries(text{
+			"Voltage by phase", "Lowest and highest of all meters by phase. European grids keep 230 V within 10 % (EN 50160): 207 to 253 V, the bands.", "No meter of voltage reported in this time",
+		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().at(0, 11, 8, 7),
+		timeSeries(text{
+			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.", "No meter of current reported in this time",
+		}, history("channel", "current")).unit("amp").points(100).byPhase().at(8, 11, 8, 7),
+		timeSeries(text{
+			"Power factor by district", "Mean of the meters of each district. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor reported in this time",
+		}, history("district", "power_factor")).unit("short").points(100).banded(powerFactorBands).
+			override(Matcher{"byType", "number"}, Property{"unit", "short"}, Property{"min", 0.8}).each(toDistrict("Energy in this district", energyUID)).at(16, 11, 8, 7),
+	}
+}
+
+// byPhase gives the three phases their colours.
+func (p Panel) byPhase() Panel {
+	return p.naming("/L1/", orange).naming("/L2/", skyBlue).naming("/L3/", purple)
+}
+
+func streetLights() []Panel {
+	states := []state{{"off", grey}, {"on", yellow}, {"low", orange}, {"booting up", purple}}
+	return []Panel{
+		timeSeries(text{
+			"Street lights and daylight", "How bright street lights are set, beside what the sun gives to solar roofs. Lights that burn by day, or not at night, show here.",
+			"No street light reported in this time",
+		}, history("city", "illuminance_level"), history("city", "irradiance")).unit("percentunit").points(100).coloring("A", orange).coloring("B", skyBlue).
+			override(Matcher{"byFrameRefID", "B"}, Property{"custom.axisPlacement", "right"}).at(0, 18, 8, 6),
+		stateTimeline(text{
+			"Street lights' state", "Each street light: off, on or dimmed, the brightest of each step.", "No street light reported in this time",
+		}, states, aggregated(history("sensor", "power_state"), "max")).points(100).each(toSensor(ofLine)).at(8, 18, 8, 6),
+		table(text{
+			"Street lights that need a visit", "Those that report a fault of lamp, column or lantern now.", "No street light reports a fault",
+		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(above("Street light", 0)).
+			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).opening().at(16, 18, 8, 6),
+	}
+}

@@ -1,0 +1,62 @@
+package dashboards
+
+import "github.com/lamppost-city/lamppost/dashboards/datasource/question"
+
+// Fleet is how the sensors themselves are: who is silent, incomplete, late or wrong.
+//
+//	stats
+//	sites by state │ silent │ most missing
+//	completeness │ what came late or wrong │ events
+func Fleet() Dashboard {
+	p := page{
+		uid: fleetUID, title: "Fleet", back: "24h", variables: []Variable{districts()},
+		about: "Which sensors are silent, incomplete, late or have a wrong clock, and where they stand: the day's round for technicians.",
+	}
+	return p.with(append(fleetStats(), append(fleetPlaces(), fleetCourse()...)...)...)
+}
+
+func fleetStats() []Panel {
+	sites, sums := registered(question.Sites), ledger(question.Totals)
+	clocks := question.Query{Kind: question.Events, Events: []string{"clock"}, Districts: []string{district}}
+	const none = "No sensor is registered here"
+	return []Panel{
+		stat(text{"Sensors", "How many are registered.", none}, "sum", "Sensors", sites).unit("short").at(0, 0, 3, 4),
+		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds.", none}, "sum", "Silent", sites).unit("short").banded(noneBands).at(3, 0, 3, 4),
+		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly.", none}, "sum", "Never seen", sites).unit("short").banded(noneBands).at(6, 0, 3, 4),
+		stat(text{"Completeness", "Part of the readings expected in this time that came.", "No sensor with a cadence is registered here"}, "lastNotNull", "Completeness", sums).
+			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
+		stat(text{"Missing", "Readings of this time that should have come and did not.", none}, "lastNotNull", "Missing", sums).unit("short").at(12, 0, 3, 4),
+		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept.", none}, "lastNotNull", "Late", sums).unit("short").at(15, 0, 3, 4),
+		stat(text{"Rejected", "Readings that were refused. The pipeline dashboard says why.", none}, "lastNotNull", "Rejected", sums).unit("short").leads(to("Pipeline", pipelineUID)).at(18, 0, 3, 4),
+		stat(text{"Wrong clocks", "Clock faults in this time: sensors whose readings were of an impossible time.", "None"}, "count", "/^Sensor$/", clocks).unit("short").banded(noneBands).at(21, 0, 3, 4),
+	}
+}
+
+func fleetPlaces() []Panel {
+	silent := registered(question.List)
+	silent.States, silent.Limit = []string{"silent", "never"}, 1000
+	missing := ledger(question.Each)
+	missing.Sort, missing.Limit = "missing", 100
+	return []Panel{
+		geomap(text{"Sites by state", "Every site: ok, silent where all of its sensors are, part where some are.", "No site is registered here"}, "state", 7, registered(question.Sites)).at(0, 4, 8, 10),
+		table(text{"Silent or never seen", "The longest silent first. Click one for its history.", "No sensor is silent"}, []string{"Sensor", "Title", "State", "Last seen"}, silent).
+			transformed(sorted("Last seen", false)).colouredState("State").override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).
+			opening().width("State", 80).at(8, 4, 8, 10),
+		table(text{"Most missing", "Sensors of which most readings are missing in this time. Click one for its history.", "Nothing is missing in this time"},
+			[]string{"Sensor", "Missing", "Late", "Rejected", "Completeness"}, missing).gaugedIn("Completeness", completenessBands).
+			opening().width("Missing", 80).width("Late", 70).width("Rejected", 80).at(16, 4, 8, 10),
+	}
+}
+
+func fleetCourse() []Panel {
+	events := question.Query{Kind: question.Events, Districts: []string{district}, Limit: 200}
+	return []Panel{
+		timeSeries(text{"Completeness over time", "Part of the readings expected that came, by step.", "No sensor with a cadence is registered here"}, ledger(question.Steps)).
+			unit("percentunit").between(0, 1).points(100).transformed(only("time", "Completeness")...).colored(green).at(0, 14, 8, 10),
+		bars(text{"Late, duplicate, rejected, missing", "Readings that did not simply come, by step. Stamped ones had no time of their own.", "Everything came as it should"}, ledger(question.Steps)).
+			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).stacked().
+			naming("Late", yellow).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 14, 8, 10),
+		table(text{"Silences and clock faults", "What happened in this time, the newest first.", "No silence and no clock fault in this time"}, []string{"From", "To", "Event", "Sensor", "Text"}, events).
+			transformed(sorted("From", true)).opening().width("From", 150).width("To", 150).width("Event", 80).at(16, 14, 8, 10),
+	}
+}

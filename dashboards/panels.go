@@ -1,0 +1,306 @@
+package dashboards
+
+import (
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+)
+
+// text is what people read of a panel.
+type text struct {
+	title string
+	// about says what is shown, how it is made and what to do about it.
+	about string
+	// empty is what is shown where there is nothing: why that may be.
+	empty string
+}
+
+// panel begins a panel with its queries, which are named A, B, C.
+func panel(kind string, t text, queries ...question.Query) Panel {
+	p := Panel{Type: kind, Title: t.title, Description: t.about, Datasource: source, Targets: make([]Target, len(queries))}
+	for i, q := range queries {
+		p.Targets[i] = Target{RefID: string(rune('A' + i)), Datasource: source, Query: q}
+	}
+	p.FieldConfig = FieldConfig{Defaults: Field{NoValue: t.empty}, Overrides: []Override{}}
+	return p
+}
+
+// at puts the panel on the grid.
+func (p Panel) at(x, y, w, h int) Panel {
+	p.GridPos = GridPos{X: x, Y: y, W: w, H: h}
+	return p
+}
+
+// unit sets Grafana's id of the values' unit.
+func (p Panel) unit(id string) Panel {
+	p.FieldConfig.Defaults.Unit = id
+	return p
+}
+
+// decimals sets how many digits stand behind the point.
+func (p Panel) decimals(n int) Panel {
+	p.FieldConfig.Defaults.Decimals = &n
+	return p
+}
+
+// between sets the ends of the scale.
+func (p Panel) between(low, high float64) Panel {
+	p.FieldConfig.Defaults.Min, p.FieldConfig.Defaults.Max = &low, &high
+	return p
+}
+
+// colored draws every series in one colour.
+func (p Panel) colored(color string) Panel {
+	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: color}
+	return p
+}
+
+// coloring gives the series of a query, by its letter, a colour of their own.
+func (p Panel) coloring(refID, color string) Panel {
+	return p.override(Matcher{"byFrameRefID", refID}, Property{"color", Color{Mode: "fixed", FixedColor: color}})
+}
+
+// naming gives the fields whose name matches a pattern a colour.
+func (p Panel) naming(pattern, color string, more ...Property) Panel {
+	return p.override(Matcher{"byRegexp", pattern}, append([]Property{{"color", Color{Mode: "fixed", FixedColor: color}}}, more...)...)
+}
+
+func (p Panel) override(m Matcher, properties ...Property) Panel {
+	p.FieldConfig.Overrides = append(p.FieldConfig.Overrides[:len(p.FieldConfig.Overrides):len(p.FieldConfig.Overrides)], Override{m, properties})
+	return p
+}
+
+// transformed changes what the queries answered before it is shown.
+func (p Panel) transformed(t ...Transformation) Panel {
+	p.Transformations = append(p.Transformations[:len(p.Transformations):len(p.Transformations)], t...)
+	return p
+}
+
+// points bounds the steps of a history: 100 makes steps of a quarter of an hour out of a day.
+func (p Panel) points(n int) Panel {
+	p.MaxDataPoints = n
+	return p
+}
+
+// since has the panel show a time of its own.
+func (p Panel) since(back string) Panel {
+	p.TimeFrom = back
+	return p
+}
+
+// leads makes the panel's title lead to another dashboard.
+func (p Panel) leads(l ...Link) Panel {
+	p.Links = append(p.Links, l...)
+	return p
+}
+
+// each makes every value lead somewhere.
+func (p Panel) each(l ...Link) Panel {
+	p.FieldConfig.Defaults.Links = l
+	return p
+}
+
+// banded colours values by bands; in time series the bands are drawn behind the lines.
+func (p Panel) banded(bands []band) Panel {
+	p.FieldConfig.Defaults.Thresholds = thresholds(bands)
+	if p.FieldConfig.Defaults.Custom != nil && p.Type == "timeseries" {
+		p.FieldConfig.Defaults.Custom.ThresholdsStyle = &ModeOnly{"area"}
+		return p
+	}
+	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
+	return p
+}
+
+// timeSeries draws lines. Of several, the newest values are listed beside them.
+func timeSeries(t text, queries ...question.Query) Panel {
+	p := panel("timeseries", t, queries...)
+	width, fill, span := 2, 8, true
+	p.FieldConfig.Defaults.Color = &Color{Mode: manySeries}
+	p.FieldConfig.Defaults.Custom = &Custom{
+		DrawStyle: "line", LineInterpolation: "linear", LineWidth: &width, FillOpacity: &fill, ShowPoints: "auto", SpanNulls: &span,
+		ThresholdsStyle: &ModeOnly{"off"}, Stacking: &ModeOnly{"none"},
+	}
+	p.Options = TimeSeriesOptions{
+		Legend:  Legend{ShowLegend: true, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
+		Tooltip: Tooltip{Mode: "multi", Sort: "desc"},
+	}
+	return p
+}
+
+// lines are of many series: thin, unfilled, and listed to the right by their newest value.
+func lines(t text, queries ...question.Query) Panel {
+	p := timeSeries(t, queries...)
+	width, fill := 1, 0
+	p.FieldConfig.Defaults.Custom.LineWidth, p.FieldConfig.Defaults.Custom.FillOpacity = &width, &fill
+	p.Options = TimeSeriesOptions{
+		Legend:  Legend{ShowLegend: true, DisplayMode: "table", Placement: "right", Calcs: []string{"lastNotNull"}, SortBy: "Last *", SortDesc: true},
+		Tooltip: Tooltip{Mode: "single", Sort: "none"},
+	}
+	return p
+}
+
+// bars draws a bar for each step, for what is counted: the newest one still grows.
+func bars(t text, queries ...question.Query) Panel {
+	p := timeSeries(t, queries...)
+	width, fill := 0, 80
+	c := p.FieldConfig.Defaults.Custom
+	c.DrawStyle, c.LineWidth, c.FillOpacity, c.ShowPoints = "bars", &width, &fill, "never"
+	return p
+}
+
+// stat shows one value: calc of the fields whose name matches a pattern, or of all numbers where it is "".
+func stat(t text, calc, fields string, q question.Query) Panel {
+	p := panel("stat", t, q)
+	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
+	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
+	p.Options = StatOptions{
+		ReduceOptions: Reduce{Calcs: []string{calc}, Fields: fields}, ColorMode: "value", GraphMode: "none", JustifyMode: "auto",
+		TextMode: "value", Orientation: "auto", WideLayout: true,
+	}
+	return p
+}
+
+// sparkline draws the course behind the value of a stat.
+func (p Panel) sparkline() Panel {
+	if o, ok := p.Options.(StatOptions); ok {
+		o.GraphMode = "area"
+		p.Options = o
+	}
+	return p
+}
+
+// barGauge shows a bar for each row, the first limit ones, of the field whose name matches a pattern.
+func barGauge(t text, fields string, limit int, q question.Query) Panel {
+	p := panel("bargauge", t, q)
+	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
+	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
+	p.Options = BarGaugeOptions{
+		ReduceOptions: Reduce{Values: true, Calcs: []string{"lastNotNull"}, Fields: fields, Limit: limit}, DisplayMode: "basic", Orientation: "horizontal",
+		ValueMode: "color", ShowUnfilled: true, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 300,
+	}
+	return p
+}
+
+// table shows rows with the columns that are named, as people read them, in that order.
+func table(t text, columns []string, q question.Query) Panel {
+	p := panel("table", t, q)
+	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", CellOptions: &TypeOnly{Type: "auto"}}
+	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
+	p.Options = TableOptions{ShowHeader: true, CellHeight: "sm"}
+	return p.transformed(only(columns...)...)
+}
+
+// colouredState shows a column of states in their colours.
+func (p Panel) colouredState(column string) Panel {
+	return p.override(Matcher{"byName", column}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}})
+}
+
+// gaugedIn shows a column as bars.
+func (p Panel) gaugedIn(column string, bands []band) Panel {
+	return p.override(Matcher{"byName", column}, Property{"custom.cellOptions", TypeOnly{Type: "gauge", Mode: "basic"}},
+		Property{"color", Color{Mode: "thresholds"}}, Property{"thresholds", thresholds(bands)})
+}
+
+// width sets the width of a column in pixels.
+func (p Panel) width(column string, pixels int) Panel {
+	return p.override(Matcher{"byName", column}, Property{"custom.width", pixels})
+}
+
+// opening makes the column of sensors lead to each of them.
+func (p Panel) opening() Panel {
+	return p.override(Matcher{"byName", "Sensor"}, Property{"links", []Link{toSensor(ofRow)}})
+}
+
+// stateTimeline shows states over time. of names the colour of each value from 0.
+func stateTimeline(t text, of []state, q question.Query) Panel {
+	p := panel("state-timeline", t, q)
+	width, fill := 0, 85
+	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: grey}
+	p.FieldConfig.Defaults.Custom = &Custom{LineWidth: &width, FillOpacity: &fill, SpanNulls: new(bool)}
+	p.Options = StateTimelineOptions{
+		Legend:    Legend{ShowLegend: true, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
+		Tooltip:   Tooltip{Mode: "single", Sort: "none"},
+		ShowValue: "never", RowHeight: 0.85, MergeValues: true, AlignValue: "left",
+	}
+	return p.override(Matcher{"byType", "number"}, Property{"mappings", []any{valueMap(of)}})
+}
+
+// state is a value's name and colour.
+type state struct{ name, color string }
+
+// mapping is Grafana's mapping of values.
+type mapping struct {
+	Type    string            `json:"type"`
+	Options map[string]mapped `json:"options"`
+}
+
+type mapped struct {
+	Text  string `json:"text"`
+	Color string `json:"color"`
+	Index int    `json:"index"`
+}
+
+func valueMap(of []state) mapping {
+	m := mapping{Type: "value", Options: make(map[string]mapped, len(of))}
+	for i, s := range of {
+		m.Options[string(rune('0'+i))] = mapped{s.name, s.color, i}
+	}
+	return m
+}
+
+// over draws one column over another, a point for each row.
+func over(t text, x, y string, q question.Query) Panel {
+	p := panel("xychart", t, q)
+	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: blue}
+	p.FieldConfig.Defaults.Custom = &Custom{Show: "points", PointSize: map[string]int{"fixed": 6}}
+	field := func(name string) XYMatcher { return XYMatcher{Matcher{"byName", name}} }
+	p.Options = XYOptions{
+		Mapping: "manual",
+		Series:  []XYSeries{{Frame: XYMatcher{Matcher{"byIndex", 0}}, X: field(x), Y: field(y), Name: XYName{t.title}}},
+		Legend:  Legend{ShowLegend: false, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
+		Tooltip: Tooltip{Mode: "single", Sort: "none"},
+	}
+	return p
+}
+
+// geomap shows a point for each row in the colour of a field's value. The map below is the one of Grafana's settings.
+func geomap(t text, colorBy string, pixels float64, q question.Query) Panel {
+	p := panel("geomap", t, q)
+	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
+	p.Options = GeomapOptions{
+		View:     MapView{ID: "fit", Zoom: 12, MaxZoom: 17, Padding: 5, AllLayers: true},
+		Controls: MapControls{ShowZoom: true, ShowAttribution: true, MouseWheelZoom: true},
+		Basemap:  MapLayer{Type: "default", Name: "Map", Config: struct{}{}},
+		Layers: []MapLayer{{
+			Type: "markers", Name: t.title, Tooltip: true,
+			Location: &MapLocation{Mode: "coords", Latitude: "lat", Longitude: "lon"},
+			Config: MarkersConfig{ShowLegend: false, Style: MarkerStyle{
+				Color: MarkerColor{Field: colorBy, Fixed: blue}, Opacity: 0.85,
+				Size: MarkerSize{Fixed: pixels, Min: 2, Max: 15}, Symbol: MarkerSymbol{Mode: "fixed", Fixed: "img/icons/marker/circle.svg"},
+				Rotation: MarkerSize{Min: -360, Max: 360, Mode: "mod"},
+			}},
+		}},
+		Tooltip: ModeOnly{"details"},
+	}
+	return p
+}
+
+// transformedFirst changes what the queries answered before all other transformations.
+func (p Panel) transformedFirst(t ...Transformation) Panel {
+	p.Transformations = append(t, p.Transformations...)
+	return p
+}
+
+// stacked puts bars upon one another.
+func (p Panel) stacked() Panel {
+	p.FieldConfig.Defaults.Custom.Stacking = &ModeOnly{"normal"}
+	return p
+}
+
+// percent shows a column of ratios 0 to 1 as percents.
+func (p Panel) percent(column string) Panel {
+	return p.override(Matcher{"byName", column}, Property{"unit", "percentunit"}, Property{"min", 0}, Property{"max", 1}, Property{"decimals", 0})
+}
+
+// besideBefore draws lines of now in a colour, and those of a day, week or year before dashed and grey.
+func (p Panel) besideBefore(color string) Panel {
+	return p.colored(color).naming("/before$/", grey, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{6, 6}}}, Property{"custom.fillOpacity", 0})
+}

@@ -1,0 +1,74 @@
+package dashboards
+
+import "github.com/lamppost-city/lamppost/dashboards/datasource/question"
+
+// Pipeline is how the server does: whether readings flow, wait, or are refused.
+//
+//	stats
+//	readings by step │ delays
+//	what did not simply come │ why readings were refused │ parts of the server
+func Pipeline() Dashboard {
+	p := page{
+		uid: pipelineUID, title: "Pipeline", back: "6h", variables: []Variable{districts()},
+		about: "How the server does: rates, what waits, delays, what was refused and why, and each of its parts.",
+	}
+	return p.with(append(pipelineStats(), pipelineCourse()...)...)
+}
+
+func pipelineStats() []Panel {
+	now := question.Query{Kind: question.Pipeline, View: question.Totals}
+	const away = "The server says nothing of it"
+	return []Panel{
+		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("suffix: /s").decimals(1).at(0, 0, 3, 4),
+		stat(text{"Written", "Readings written to the store each second, at this moment. Less than received for long means that the store is slow or away.", away}, "lastNotNull", "Written", now).
+			unit("suffix: /s").decimals(1).at(3, 0, 3, 4),
+		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible.", away}, "lastNotNull", "Waiting", now).
+			unit("short").banded([]band{{0, green}, {10_000, orange}, {1_000_000, vermillion}}).at(6, 0, 3, 4),
+		stat(text{"Oldest waiting", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).
+			unit("s").decimals(0).banded([]band{{0, green}, {60, orange}, {600, vermillion}}).at(9, 0, 3, 4),
+		stat(text{"Disk for waiting", "Part of the spool's allowed size in use. At 100 % the server stops acknowledging, and publishers keep their readings.", away}, "lastNotNull", "Spool used", now).
+			unit("percentunit").decimals(1).banded(fullBands).at(12, 0, 3, 4),
+		stat(text{"In quarantine", "Messages that could not be stored, with their bytes and the reason; they can be taken in again when the cause is mended.", away}, "lastNotNull", "In quarantine", now).
+			unit("short").at(15, 0, 3, 4),
+		stat(text{"Delay, median", "From receipt to being in the store: half of the readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, median", now).
+			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(18, 0, 3, 4),
+		stat(text{"Delay, 99 of 100", "From receipt to being in the store: 99 of 100 readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, 99 of 100", now).
+			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(21, 0, 3, 4),
+	}
+}
+
+func pipelineCourse() []Panel {
+	return []Panel{
+		bars(text{"What became of readings", "Accepted, late, duplicate, rejected and missing readings by step. The newest step still grows.", "Nothing was received in this time"}, ledger(question.Steps)).
+			unit("short").points(100).outcomes().at(0, 4, 12, 10),
+		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why.", "The server says nothing of it"}, []string{"Part", "Ready", "Message"},
+			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 80).at(12, 4, 12, 10),
+		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason.", "Nothing was refused in this time"}, ledger(question.Steps)).
+			unit("short").points(100).transformed(refused()).stacked().recolored(manySeries).at(0, 14, 8, 10),
+		barGauge(text{"Reasons", "How many readings of this time were refused, and why.", "Nothing was refused in this time"}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 14, 8, 10),
+		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history.", "Nothing was refused in this time"},
+			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().at(16, 14, 8, 10),
+	}
+}
+
+func rejectedMost() question.Query {
+	q := ledger(question.Each)
+	q.Sort, q.Limit = "rejected", 50
+	return q
+}
+
+// refused leaves the time and the series of reasons.
+func refused() Transformation {
+	type pattern struct {
+		Pattern string `json:"pattern"`
+	}
+	return Transformation{"filterFieldsByName", struct {
+		Include pattern `json:"include"`
+	}{pattern{"/^time$|^Rejected: /"}}}
+}
+
+// recolored colours series in another mode.
+func (p Panel) recolored(mode string) Panel {
+	p.FieldConfig.Defaults.Color = &Color{Mode: mode}
+	return p
+}

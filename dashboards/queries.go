@@ -1,0 +1,68 @@
+package dashboards
+
+import (
+	"strings"
+
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+)
+
+// source is the data source, as deploy/grafana provisions it.
+var source = Ref{Type: "lamppost-city-datasource", UID: "lamppost"}
+
+// The variables as queries name them. A variable of which all is chosen chooses nothing, so the query has no such limit.
+const (
+	district = "$district"
+	sensor   = "$sensor"
+	quantity = "$quantity"
+)
+
+// history asks for time series of quantities in the chosen districts. by names what lines are kept apart by, separated by
+// spaces; "city" combines everything.
+func history(by string, quantities ...string) question.Query {
+	return question.Query{Kind: question.History, Quantities: quantities, Districts: []string{district}, Group: strings.Fields(by)}
+}
+
+// compared adds the same of a day, week or year before.
+func compared(q question.Query, before string) question.Query {
+	q.Compare = []string{before}
+	return q
+}
+
+// aggregated combines readings in another way than is natural for the quantity.
+func aggregated(q question.Query, aggregate string) question.Query {
+	q.Aggregate = aggregate
+	return q
+}
+
+// readings asks for the newest readings in the chosen districts, a row each.
+func readings(quantities ...string) question.Query {
+	return question.Query{Kind: question.Latest, View: question.ByReading, Quantities: quantities, Districts: []string{district}}
+}
+
+// newest asks for the same with a row for each sensor.
+func newest(quantities ...string) question.Query {
+	return question.Query{Kind: question.Latest, View: question.BySensor, Quantities: quantities, Districts: []string{district}}
+}
+
+// ledger asks for what came and what did not from the chosen districts.
+func ledger(view question.View) question.Query {
+	return question.Query{Kind: question.Ledger, View: view, Districts: []string{district}}
+}
+
+// registered asks for who is registered in the chosen districts.
+func registered(view question.View) question.Query {
+	return question.Query{Kind: question.Sensors, View: view, Districts: []string{district}}
+}
+
+// ofSensor narrows a question to the chosen sensor, wherever it stands.
+func ofSensor(q question.Query) question.Query {
+	q.Districts, q.Sensors = nil, []string{sensor}
+	return q
+}
+
+// firstLanes asks for occupancy and speed of the first lane of every detector.
+func firstLanes() question.Query {
+	q := newest("occupancy", "speed")
+	q.Channel = "1"
+	return q
+}

@@ -1,0 +1,86 @@
+package dashboards
+
+// The colours of Okabe and Ito, which people with any colour vision tell apart.
+const (
+	black      = "#000000"
+	orange     = "#E69F00"
+	skyBlue    = "#56B4E9"
+	green      = "#009E73"
+	yellow     = "#F0E442"
+	blue       = "#0072B2"
+	vermillion = "#D55E00"
+	purple     = "#CC79A7"
+	grey       = "#999999"
+)
+
+// manySeries is the colour mode of lines of which nobody knows beforehand how many there will be: by their newest value,
+// from blue over yellow to red, which keeps its order for every colour vision.
+const manySeries = "continuous-BlYlRd"
+
+// band begins at a value, in the quantity's unit. The first one of a list begins at minus infinity.
+type band struct {
+	from  float64
+	color string
+}
+
+// The levels of the European Air Quality Index by hourly mean, in µg/m³: good, fair, moderate, poor, very poor, extremely poor.
+// Source: European Environment Agency, European Air Quality Index, bands in force since 2025, which begin where the
+// guidelines of WHO (Global air quality guidelines, 2021) end.
+var (
+	indexNO2  = airBands(10, 25, 60, 100, 150)
+	indexO3   = airBands(60, 100, 120, 160, 180)
+	indexPM10 = airBands(15, 45, 120, 195, 270)
+	indexPM25 = airBands(5, 15, 50, 90, 140)
+)
+
+func airBands(fair, moderate, poor, veryPoor, extremelyPoor float64) []band {
+	return []band{{0, skyBlue}, {fair, green}, {moderate, yellow}, {poor, orange}, {veryPoor, vermillion}, {extremelyPoor, purple}}
+}
+
+// Limits that the law or WHO sets, for descriptions. Law: Directive (EU) 2024/2881, annex I, values to be met by 2030; O3: its
+// annex IV. WHO: Global air quality guidelines, 2021, table 0.1.
+const (
+	lawNO2  = "Limits: 200 µg/m³ in an hour, 50 in a day (EU, from 2030). WHO advises 25 in a day."
+	lawO3   = "EU: the public is informed at 180 µg/m³ in an hour and warned at 240. WHO advises 100 over 8 hours."
+	lawPM10 = "Limit: 45 µg/m³ in a day (EU, from 2030), which is what WHO advises as well."
+	lawPM25 = "Limit: 25 µg/m³ in a day (EU, from 2030). WHO advises 15 in a day."
+)
+
+var (
+	// noiseBands are those in which the Environmental Noise Directive (2002/49/EC, annex VI) counts people: from 55, 65 and 75 dB(A).
+	// WHO (Environmental noise guidelines, 2018) advises to keep road noise below 53 dB(A) over day, evening and night.
+	noiseBands = []band{{0, skyBlue}, {55, yellow}, {65, orange}, {75, vermillion}}
+	// voltageBands are 230 V ± 10 % (EN 50160, 4.2.2).
+	voltageBands = []band{{0, vermillion}, {207, green}, {253, vermillion}}
+	// frequencyBands are 50 Hz ± 1 % (EN 50160, 4.2.1).
+	frequencyBands = []band{{0, vermillion}, {49.5, green}, {50.5, vermillion}}
+	// powerFactorBands: many network operators bill reactive energy below a power factor of 0.9.
+	powerFactorBands = []band{{-1, orange}, {0.9, green}}
+	// riverBands are the alert levels of the demonstration city's river, in metres above the gauge's zero: each gauge has levels
+	// of its own, which are set here in the place of these.
+	riverBands = []band{{0, skyBlue}, {2.6, yellow}, {3.2, orange}, {3.8, vermillion}}
+	// crowdBands are for a square of some 400 m²: beyond two people on a square metre walking gets slow (J. J. Fruin, Pedestrian
+	// planning and design, 1971, level of service E).
+	crowdBands = []band{{0, skyBlue}, {400, yellow}, {800, vermillion}}
+	// completenessBands: 90 % is the data capture that Directive (EU) 2024/2881, annex V, asks of fixed measurements.
+	completenessBands = []band{{0, vermillion}, {0.9, orange}, {0.98, green}}
+	// occupancyBands: between a fifth and a third of the time occupied, traffic turns from flowing to standing.
+	occupancyBands = []band{{0, skyBlue}, {0.2, yellow}, {0.33, vermillion}}
+	// fullBands are for what fills: containers, car parks, the spool.
+	fullBands = []band{{0, skyBlue}, {0.75, yellow}, {0.9, vermillion}}
+	// noneBands are for what should not be there at all.
+	noneBands = []band{{0, green}, {1, orange}}
+	// plainBands are for what is neither good nor bad.
+	plainBands = []band{{0, skyBlue}}
+)
+
+func thresholds(bands []band) *Thresholds {
+	steps := make([]Step, len(bands))
+	for i, b := range bands {
+		steps[i].Color = b.color
+		if i > 0 {
+			steps[i].Value = &b.from
+		}
+	}
+	return &Thresholds{Mode: "absolute", Steps: steps}
+}
