@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
@@ -31,6 +33,8 @@ type Bridge struct {
 
 	heard   chan uplink.Received // from the broker
 	ended   chan struct{}        // closed when Run returns
+	looking sync.WaitGroup       // one that looks at the buses
+	looks   atomic.Bool          // there is one
 	changed chan struct{}        // capacity 1: the status is to be published soon
 }
 
@@ -155,6 +159,7 @@ func (b *Bridge) hearTime(m uplink.Received) {
 func (b *Bridge) Run(ctx context.Context, link Link) error {
 	b.link = link
 	defer close(b.ended)
+	defer b.looking.Wait()
 	defer b.fleet.end()
 	b.fleet.begin(ctx)
 	b.desk.begin()
@@ -282,34 +287,54 @@ func (b *Bridge) answer(ctx context.Context, m uplink.Received) {
 		b.publishSoon()
 	case b.topic(control.TopicCommand):
 		c, err := control.ParseCommand(m.Payload)
-		a := control.Answer{ID: c.ID, Do: c.Do}
-		if err == nil {
-			a.Buses, err = b.do(ctx, c)
+		if err == nil && c.Do == control.Describe {
+			if err = b.describe(ctx, c); err == nil {
+				return // it answers
+			}
+		} else if err == nil {
+			err = b.do(c)
 		}
-		if a.OK = err == nil; err != nil {
-			a.Error = err.Error()
-		}
-		b.log.Info("command from afar", "do", string(c.Do), "id", c.ID, "ok", a.OK, "error", a.Error)
-		b.say(uplink.Message{Topic: b.topic(control.TopicAnswer), Payload: encode(a)})
-		if c.Do == control.Restart && a.OK {
+		b.reply(c, nil, err)
+		if c.Do == control.Restart && err == nil {
 			b.deps.Restart()
 		}
 	}
 }
 
-// do carries a command out.
-func (b *Bridge) do(ctx context.Context, c control.Command) ([]control.BusReport, error) {
+// reply says what became of a command.
+func (b *Bridge) reply(c control.Command, buses []control.BusReport, err error) {
+	a := control.Answer{ID: c.ID, Do: c.Do, OK: err == nil, Buses: buses}
+	if err != nil {
+		a.Error = err.Error()
+	}
+	b.log.Info("command from afar", "do", string(c.Do), "id", c.ID, "ok", a.OK, "error", a.Error)
+	b.say(uplink.Message{Topic: b.topic(control.TopicAnswer), Payload: encode(a)})
+}
+
+// do carries a command out that takes no time.
+func (b *Bridge) do(c control.Command) error {
 	switch c.Do {
 	case control.Read:
-		return nil, b.fleet.readNow(c.Sensor)
-	case control.Describe:
-		if b.deps.Buses.Simulated {
-			return nil, errors.New("a simulated bridge has no buses to look at")
-		}
-		return scanMachine(ctx, b.deps), nil
+		return b.fleet.readNow(c.Sensor)
 	case control.Log:
-		return nil, b.deps.SetLevel(c.Level)
-	case control.Restart:
+		return b.deps.SetLevel(c.Level)
+	case control.Describe, control.Restart:
 	}
-	return nil, nil
+	return nil
+}
+
+// describe looks at the buses and answers when that is done: up to half a minute, in which status and settings go on.
+func (b *Bridge) describe(ctx context.Context, c control.Command) error {
+	if b.deps.Buses.Simulated {
+		return errors.New("a simulated bridge has no buses to look at")
+	}
+	if !b.looks.CompareAndSwap(false, true) {
+		return errors.New("the buses are being looked at already; ask again when that is answered")
+	}
+	b.looking.Go(func() {
+		found := scanMachine(ctx, b.deps)
+		b.looks.Store(false)
+		b.reply(c, found, ctx.Err())
+	})
+	return nil
 }

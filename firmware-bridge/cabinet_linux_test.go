@@ -35,17 +35,24 @@ type cabinet struct {
 	all    sync.WaitGroup
 	mended chan struct{}
 
-	mu     sync.Mutex
-	open   map[string]*bus.Bus
-	now    *trouble
-	said   control.Status // the newest of the status's topic
-	counts map[telemetry.SensorID]int
-	health map[string]float64 // driver_faults, by kind
+	mu       sync.Mutex
+	open     map[string]*bus.Bus
+	now      *trouble
+	answered [][]byte
+	said     control.Status // the newest of the status's topic
+	counts   map[telemetry.SensorID]int
+	health   map[string]float64 // driver_faults, by kind
 }
 
 const me telemetry.SensorID = "bridge-7"
 
 func newCabinet(t *testing.T, dir string) *cabinet {
+	t.Helper()
+	return newCabinetOn(t, dir, "")
+}
+
+// newCabinetOn looks for a local broker at an address; with none the buses are simulated.
+func newCabinetOn(t *testing.T, dir, broker string) *cabinet {
 	t.Helper()
 	c := &cabinet{
 		t: t, mended: make(chan struct{}), open: make(map[string]*bus.Bus),
@@ -68,11 +75,15 @@ func newCabinet(t *testing.T, dir string) *cabinet {
 	}
 	cfg := bridge.DefaultConfig()
 	cfg.Publisher, cfg.Settings = me, filepath.Join(dir, "sensors.yaml")
-	if err := os.WriteFile(cfg.Settings, []byte(cabinetSettings), 0o600); err != nil {
+	text := cabinetSettings
+	if broker != "" {
+		text = "version: 1\nbuses: []\nsensors: []\n" // this machine's own are left alone
+	}
+	if err := os.WriteFile(cfg.Settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c.bridge, err = bridge.New(cfg, bridge.Deps{
-		Drivers: drivers.All(), Buses: bridge.Buses{Simulated: true, Root: dir, Opened: c.opened}, Clock: at, Outbox: out,
+		Drivers: drivers.All(), Buses: bridge.Buses{Simulated: broker == "", Root: dir, Broker: broker, Opened: c.opened}, Clock: at, Outbox: out,
 		Board: box.Board{Root: dir, Data: dir}, Dir: dir, Restart: func() {}, SetLevel: func(string) error { return nil }, Version: "test", Log: quiet,
 	})
 	if err != nil {
@@ -144,6 +155,12 @@ func (c *cabinet) isMended(t trouble) {
 
 // Announce is the bridge's link: what is said of its status.
 func (c *cabinet) Announce(m uplink.Message) error {
+	if strings.HasSuffix(m.Topic, "/"+control.TopicAnswer) {
+		c.mu.Lock()
+		c.answered = append(c.answered, m.Payload)
+		c.mu.Unlock()
+		return nil
+	}
 	if !strings.HasSuffix(m.Topic, "/"+control.TopicStatus) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -19,12 +20,14 @@ import (
 // probePatience is how long one driver may look for its devices on one bus.
 const probePatience = 20 * time.Second
 
-// scan asks every driver whether its devices are on the buses.
+// scan asks every driver whether its devices are on the buses; of each bus one driver after another, the buses side by side.
 func scan(ctx context.Context, buses []bus.Config, drivers []driver.Driver, open func(context.Context, bus.Config) (*bus.Bus, error)) []control.BusReport {
 	reports := make([]control.BusReport, len(buses))
+	var all sync.WaitGroup
 	for i, cfg := range buses {
-		reports[i] = scanBus(ctx, cfg, drivers, open)
+		all.Go(func() { reports[i] = scanBus(ctx, cfg, drivers, open) })
 	}
+	all.Wait()
 	return reports
 }
 
