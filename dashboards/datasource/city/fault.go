@@ -136,6 +136,8 @@ func (c *Client) refused(call string, response *http.Response) error {
 		f.Kind, f.Detail = TooMuch, "too many names are chosen for one request; choose districts, sites or an area instead of sensors"
 	case status == http.StatusTooManyRequests, status == http.StatusRequestEntityTooLarge, status == http.StatusServiceUnavailable:
 		f.Kind, f.Detail = TooMuch, detail
+	case status == http.StatusBadRequest && strings.Contains(string(body), "HTTP request to an HTTPS server"):
+		f.Kind, f.Detail = Untrusted, c.base.Host+" wants encryption; begin the address with https://"
 	case status >= 300 && status < 400:
 		f.Kind, f.Detail = Unreached, c.base.Host+" sends to "+response.Header.Get("Location")+" instead of answering; set the address of Lamppost itself"
 	case status < 500:

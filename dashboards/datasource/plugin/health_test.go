@@ -1,0 +1,219 @@
+package plugin_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+)
+
+func health(t *testing.T, to backend.PluginContext) (*backend.CheckHealthResult, string) {
+	t.Helper()
+	result, err := shared.Client.CheckHealth(t.Context(), &backend.CheckHealthRequest{PluginContext: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var details struct{ Fault string }
+	if len(result.JSONDetails) > 0 {
+		if err := json.Unmarshal(result.JSONDetails, &details); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return result, details.Fault
+}
+
+func TestHealthNamesTheCityAndItsVersion(t *testing.T) {
+	api := newTown(t, "right")
+	result, _ := health(t, settings(t, api.URL+"/", "right"))
+	if result.Status != backend.HealthStatusOk || result.Message != "Lamppost v0.4.0 of Lindenau answers, and takes the token." {
+		t.Errorf("%s %q", result.Status, result.Message)
+	}
+}
+
+// The address may be that of the page, of the API, or of a folder behind a proxy.
+func TestAddressMayBeThatOfTheAPI(t *testing.T) {
+	api := newTown(t, "")
+	if result, _ := health(t, settings(t, api.URL+"/api/v1/", "")); result.Status != backend.HealthStatusOk {
+		t.Error(result.Message)
+	}
+}
+
+func TestHealthSaysExactlyWhatIsWrong(t *testing.T) {
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + closed.Addr().String()
+	_ = closed.Close()
+	for _, test := range []struct {
+		name, address, token string
+		town                 func(*town)
+		fault, words         string
+	}{
+		{name: "no address", address: " ", fault: "settings", words: "set the address"},
+		{name: "no web address", address: "city:8080/x", fault: "settings", words: "should look like"},
+		{name: "nobody there", address: nobody, fault: "address", words: "nothing listens"},
+		{name: "no such machine", address: "http://lamppost.invalid:8080", fault: "address", words: "no machine is called lamppost.invalid"},
+		{name: "token missing", fault: "token", words: "wants a token"},
+		{name: "token wrong", token: "wrong", fault: "token", words: "does not know the token"},
+		{
+			name: "token wrong where reading is free", token: "wrong", fault: "token", words: "does not know the token",
+			town: func(c *town) {
+				c.token = ""
+				c.answer("session", `{"authenticated":false,"may":["read"]}`)
+			},
+		},
+		{
+			name: "token may not read", token: "right", fault: "permission", words: "may not read",
+			town: func(c *town) { c.answer("session", `{"authenticated":true,"may":[]}`) },
+		},
+		{
+			name: "token may not ask", token: "right", fault: "permission", words: "for changes only",
+			town: func(c *town) {
+				c.handle("city", func(w http.ResponseWriter, _ *http.Request) { problem(w, http.StatusForbidden, "for changes only") })
+			},
+		},
+		{
+			name: "server before the contract", token: "right", fault: "version", words: "older than the plugin",
+			town: func(c *town) { c.answer("city", `{"name":"Lindenau","zone":"UTC"}`) },
+		},
+		{
+			name: "server after the contract", token: "right", fault: "version", words: "update the plugin",
+			town: func(c *town) { c.answer("city", `{"name":"Lindenau","zone":"UTC","version":"v9","api":2}`) },
+		},
+		{
+			name: "something else that answers JSON", token: "right", fault: "foreign", words: "not Lamppost",
+			town: func(c *town) { c.answer("city", `{"status":"ok"}`) },
+		},
+		{
+			name: "a page", token: "right", fault: "foreign", words: "not what Lamppost answers",
+			town: func(c *town) { c.answer("city", `<html>welcome</html>`) },
+		},
+		{
+			name: "somebody who redirects", token: "right", fault: "address", words: "sends to",
+			town: func(c *town) {
+				c.handle("city", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
+			},
+		},
+		{
+			name: "a proxy without server", token: "right", fault: "server", words: "502",
+			town: func(c *town) {
+				c.handle("city", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			api := newTown(t, "right")
+			if test.town != nil {
+				test.town(api)
+			}
+			address := test.address
+			if address == "" {
+				address = api.URL
+			}
+			result, fault := health(t, settings(t, address, test.token))
+			if result.Status != backend.HealthStatusError || fault != test.fault || !strings.Contains(result.Message, test.words) {
+				t.Errorf("%s, fault %q: %q; want fault %q and words %q", result.Status, fault, result.Message, test.fault, test.words)
+			}
+			for _, secret := range []string{"Bearer", "right"} {
+				if strings.Contains(result.Message, secret) && test.token != "" {
+					t.Errorf("%q shows the token", result.Message)
+				}
+			}
+		})
+	}
+}
+
+func TestHealthTellsTrustFromAddress(t *testing.T) {
+	api := newTown(t, "")
+	quiet := httptest.NewUnstartedServer(api)
+	quiet.Config.ErrorLog = nil
+	quiet.StartTLS()
+	t.Cleanup(quiet.Close)
+	host := strings.TrimPrefix(quiet.URL, "https://")
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: quiet.Certificate().Raw}))
+
+	to := settings(t, quiet.URL, "")
+	if result, fault := health(t, to); fault != "tls" || !strings.Contains(result.Message, "CA certificate") {
+		t.Errorf("unknown authority: %s %q", fault, result.Message)
+	}
+	to.DataSourceInstanceSettings.UID += " with authority"
+	to.DataSourceInstanceSettings.JSONData = json.RawMessage(`{"tlsAuthWithCACert":true}`)
+	to.DataSourceInstanceSettings.DecryptedSecureJSONData["tlsCACert"] = ca
+	if result, _ := health(t, to); result.Status != backend.HealthStatusOk {
+		t.Errorf("own authority: %q", result.Message)
+	}
+	to.DataSourceInstanceSettings.UID += " and name"
+	to.DataSourceInstanceSettings.JSONData = json.RawMessage(`{"tlsAuthWithCACert":true,"serverName":"lamppost.test"}`)
+	if result, fault := health(t, to); fault != "tls" || !strings.Contains(result.Message, "another name (example.com") {
+		t.Errorf("other name: %s %q", fault, result.Message)
+	}
+	plain := settings(t, "https://"+strings.TrimPrefix(api.URL, "http://"), "")
+	plain.DataSourceInstanceSettings.UID += " plain"
+	if result, fault := health(t, plain); fault != "tls" || !strings.Contains(result.Message, "does not encrypt") {
+		t.Errorf("no encryption: %s %q", fault, result.Message)
+	}
+	secret := settings(t, "http://"+host, "")
+	secret.DataSourceInstanceSettings.UID += " secret"
+	if result, fault := health(t, secret); fault != "tls" || !strings.Contains(result.Message, "wants encryption") {
+		t.Errorf("http to https: %s %q", fault, result.Message)
+	}
+}
+
+func TestQueriesWithoutRightAreRefused(t *testing.T) {
+	api := newTown(t, "right")
+	answer := ask(t, settings(t, api.URL, "wrong"), day(), `{"kind":"latest"}`)
+	if answer.Status != backend.StatusUnauthorized || answer.ErrorSource != backend.ErrorSourceDownstream || !strings.Contains(answer.Error.Error(), "does not know the token") {
+		t.Errorf("%d %s %v", answer.Status, answer.ErrorSource, answer.Error)
+	}
+}
+
+func TestOldServerIsNamedAsTheReason(t *testing.T) {
+	for name, test := range map[string]struct {
+		query string
+		town  func(*town)
+	}{
+		"path that it does not know": {`{"kind":"events"}`, func(c *town) {
+			c.handle("events", func(w http.ResponseWriter, r *http.Request) {
+				problem(w, http.StatusNotFound, "there is nothing at "+r.URL.Path+"; see /api/docs")
+			})
+		}},
+		"history in pairs": {`{"kind":"history","quantities":["speed"]}`, func(c *town) {
+			c.answer("history", `{"series":[{"sensor":"cam-1","quantity":"speed","channel":"","unit":"km/h","points":[[1,2]]}],"truncated":false}`)
+		}},
+		"ledger without steps": {`{"kind":"ledger","view":"steps"}`, func(c *town) { c.answer("ledger", `{"received":1,"accepted":1,"rejected":{}}`) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := newTown(t, "")
+			test.town(api)
+			answer := ask(t, settings(t, api.URL, ""), day(), test.query)
+			if answer.Error == nil || !strings.Contains(answer.Error.Error(), "older than this plugin") {
+				t.Errorf("%v", answer.Error)
+			}
+		})
+	}
+}
+
+// Whoever redirects is not Lamppost, and does not get the token.
+func TestTokenIsNotTakenElsewhere(t *testing.T) {
+	var got string
+	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = "asked with " + r.Header.Get("Authorization")
+		io.WriteString(w, `{}`) //nolint:errcheck // the test will see
+	}))
+	t.Cleanup(thief.Close)
+	api := newTown(t, "right")
+	api.handle("latest", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, http.StatusFound) })
+	if answer := ask(t, settings(t, api.URL, "right"), day(), `{"kind":"latest"}`); answer.Error == nil || !strings.Contains(answer.Error.Error(), "sends to") {
+		t.Errorf("%v", answer.Error)
+	}
+	if got != "" {
+		t.Error(got)
+	}
+}
