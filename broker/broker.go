@@ -81,7 +81,7 @@ func (b *Broker) Control() (user string, password secret.String) {
 	return b.gate.control.user, b.gate.control.password
 }
 
-// Stats returns what the broker holds, at most a second old.
+// Stats returns what the broker holds, at most a second old; Stored is older where there are thousands of subscriptions.
 func (b *Broker) Stats() Stats { return *b.metrics.stats.Load() }
 
 // Health says why messages are not taken at present, or returns nil.
@@ -305,7 +305,9 @@ func (b *Broker) options() *server.Options {
 		StoreDir:               b.cfg.Dir,
 		JetStreamMaxMemory:     64 << 20,
 		// The bounds are those of the streams. nats-server stops its store for good at this one.
-		JetStreamMaxStore:     math.MaxInt64 / 4,
+		JetStreamMaxStore: math.MaxInt64 / 4,
+		// Each subscription with QoS 1 is a consumer of the stream of messages, of which nats-server allows a thousand.
+		JetStreamLimits:       server.JSLimitOpts{DefaultMaxConsumers: 4 * int(b.cfg.MaxSessions)},
 		StreamMaxBufferedMsgs: 1 << 20,
 		StreamMaxBufferedSize: 256 << 20,
 		SyncAlways:            always,

@@ -210,3 +210,33 @@ func TestConfigurationFaultsAreReportedTogether(t *testing.T) {
 		t.Errorf("the defaults: %v", err)
 	}
 }
+
+// nats-server allows a thousand by itself.
+func TestMoreThanAThousandSubscriptionsAreServed(t *testing.T) {
+	t.Parallel()
+	r := start(t, config(t), nil)
+	in := newInbox()
+	const clients, each = 150, 7 // a session shares 65,535 unacknowledged messages among its subscriptions
+	for i := range clients {
+		c := connect(t, options(r.Addr(), fmt.Sprintf("bridge-%d", i), "", ""))
+		filters := map[string]byte{}
+		for k := range each {
+			filters[fmt.Sprintf("city/bridge-%d-%d/config", i, k)] = 1
+		}
+		token := c.SubscribeMultiple(filters, in.handle).(*mqtt.SubscribeToken)
+		if !token.WaitTimeout(wait) || token.Error() != nil {
+			t.Fatalf("client %d: %v", i, token.Error())
+		}
+		refused := 0
+		for _, code := range token.Result() {
+			if code != 1 {
+				refused++
+			}
+		}
+		if refused > 0 {
+			t.Fatalf("client %d: %d of %d refused", i, refused, each)
+		}
+	}
+	publish(t, connect(t, options(r.Addr(), "desk", "", "")), fmt.Sprintf("city/bridge-%d-%d/config", clients-1, each-1), "settings", 1)
+	eventually(t, "the last one hears", func() bool { n, _ := in.counts(); return n == 1 })
+}

@@ -14,6 +14,8 @@ const (
 	// trimBytes is how much may gather before what all subscribers have taken is removed, or a quarter of the limit. It
 	// leaves some blocks of the store, of 8 MB each, to be dropped whole.
 	trimBytes = 32 << 20
+	// trimRest is how many times as long as it looked a trimmer rests, for a look at ten thousand subscriptions takes a second.
+	trimRest = 50
 	// trimEvery is how often it is removed where less gathers.
 	trimEvery = time.Minute
 
@@ -28,8 +30,29 @@ type trimmer struct {
 	store *messageStore
 	cfg   Config
 
-	held uint64 // bytes after the last time
-	at   time.Time
+	held    uint64 // bytes after the last time
+	at      time.Time
+	waiting uint64    // messages, of the subscription that was furthest behind when it looked last
+	rests   time.Time // until then
+}
+
+// run looks how far the subscriptions are, and removes what all have taken where it is time for that. s is the state of the
+// stream from before.
+func (t *trimmer) run(ctx context.Context, s jetstream.StreamState) error {
+	began := time.Now()
+	if began.Before(t.rests) && !t.filling(s) {
+		return nil
+	}
+	b, err := t.backlog()
+	if err != nil {
+		return err
+	}
+	t.waiting = b.waiting
+	if t.due(s, b.again) {
+		err = t.trim(ctx, s, b)
+	}
+	t.rests = time.Now().Add(trimRest * time.Since(began))
+	return err
 }
 
 // taken is how far a subscription has come.
@@ -78,10 +101,12 @@ func (t *trimmer) backlog() (backlog, error) {
 // due says whether it is time to remove. Not while messages are sent again, for nats-server would forget which of them
 // are still to go and wait until AckWait has passed, except where the store fills.
 func (t *trimmer) due(s jetstream.StreamState, again bool) bool {
-	limit := uint64(t.cfg.MaxStoreBytes)
-	filling := s.Bytes >= limit/2
-	grown := s.Bytes >= t.held+min(trimBytes, limit/4) || time.Since(t.at) >= trimEvery
-	return s.Msgs > 0 && (filling || grown && !again)
+	grown := s.Bytes >= t.held+min(trimBytes, uint64(t.cfg.MaxStoreBytes)/4) || time.Since(t.at) >= trimEvery
+	return s.Msgs > 0 && (t.filling(s) || grown && !again)
+}
+
+func (t *trimmer) filling(s jetstream.StreamState) bool {
+	return s.Bytes >= uint64(t.cfg.MaxStoreBytes)/2
 }
 
 // trim removes what all subscriptions had taken. b was read after s: a subscription that is made later gets only what

@@ -108,11 +108,10 @@ func (b *Broker) poll(ctx context.Context, trim *trimmer) error {
 	if err != nil {
 		return err
 	}
-	waits, err := trim.backlog()
-	if err != nil {
+	if err := trim.run(ctx, state); err != nil {
 		return err
 	}
-	s.Stored = waits.waiting
+	s.Stored = trim.waiting
 	s.StoreLimitBytes = uint64(b.cfg.MaxStoreBytes)
 	s.Connections = max(0, trim.srv.NumClients()-1) // without our own, to the store
 	at := b.fullAt.Load()
@@ -122,9 +121,6 @@ func (b *Broker) poll(ctx context.Context, trim *trimmer) error {
 		b.log.Info("broker store has room again", "stored_bytes", s.StoredBytes)
 	}
 	b.metrics.stats.Store(&s)
-	if trim.due(state, waits.again) {
-		return trim.trim(ctx, state, waits)
-	}
 	return nil
 }
 
