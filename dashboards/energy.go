@@ -27,7 +27,7 @@ func energyStats() []Panel {
 			unit("volt").decimals(0).banded(voltageBands).at(9, 0, 3, 4),
 		stat(text{
 			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).", "No meter of frequency has reported yet",
-		}, "mean", "Grid frequency", readings("frequency")).unit("suffix: Hz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
+		}, "mean", "Grid frequency", readings("frequency")).unit("hertz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
 		stat(text{
 			"Power factor", "Mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor has reported yet",
 		}, "mean", "Power factor", readings("power_factor")).unit("short").decimals(2).banded(powerFactorBands).

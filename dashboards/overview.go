@@ -41,7 +41,7 @@ func overviewStats() []Panel {
 		}, "max", "Nitrogen dioxide", readings("no2")).unit("conμgm3").decimals(0).banded(indexNO2).leads(to("Safety", safetyUID)).at(15, 0, 3, 4),
 		stat(text{
 			"Noise, loudest place", "Highest newest equivalent noise level.", "No noise meter has reported yet",
-		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix: dB(A)").decimals(0).banded(noiseBands).leads(to("Safety", safetyUID)).at(18, 0, 3, 4),
+		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).leads(to("Safety", safetyUID)).at(18, 0, 3, 4),
 		stat(text{
 			"River, highest", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
 			"No river gauge has reported yet",
@@ -66,7 +66,7 @@ func overviewCharts() []Panel {
 		}, history("district", "no2")).unit("conμgm3").points(100).banded(indexNO2).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 11, 7, 6),
 		timeSeries(text{
 			"Safety: noise by district", "Mean of the equivalent levels of each district, over the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
-		}, history("district", "laeq")).unit("suffix: dB(A)").points(100).banded(noiseBands).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
+		}, history("district", "laeq")).unit("suffix:dB(A)").points(100).banded(noiseBands).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
 	}
 }
 

@@ -19,9 +19,9 @@ func pipelineStats() []Panel {
 	now := question.Query{Kind: question.Pipeline, View: question.Totals}
 	const away = "The server says nothing of it"
 	return []Panel{
-		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("suffix: /s").decimals(1).at(0, 0, 3, 4),
+		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("rps").decimals(1).at(0, 0, 3, 4),
 		stat(text{"Written", "Readings written to the store each second, at this moment. Less than received for long means that the store is slow or away.", away}, "lastNotNull", "Written", now).
-			unit("suffix: /s").decimals(1).at(3, 0, 3, 4),
+			unit("wps").decimals(1).at(3, 0, 3, 4),
 		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible.", away}, "lastNotNull", "Waiting", now).
 			unit("short").banded([]band{{0, green}, {10_000, orange}, {1_000_000, vermillion}}).at(6, 0, 3, 4),
 		stat(text{"Oldest waiting", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).

@@ -25,7 +25,7 @@ func safetyStats() []Panel {
 		stat(text{"PM2.5, worst place", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM25, "No station has reported yet"}, "max", "Particles up to 2.5 µm", readings("pm25")).
 			unit("conμgm3").decimals(0).banded(indexPM25).at(9, 0, 3, 4),
 		stat(text{"Noise, loudest place", "Highest newest equivalent level.", "No noise meter has reported yet"}, "max", "Equivalent noise level", readings("laeq")).
-			unit("suffix: dB(A)").decimals(0).banded(noiseBands).at(12, 0, 3, 4),
+			unit("suffix:dB(A)").decimals(0).banded(noiseBands).at(12, 0, 3, 4),
 		stat(text{
 			"River, highest", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
 			"No river gauge has reported yet",
@@ -33,7 +33,7 @@ func safetyStats() []Panel {
 		stat(text{"People at squares", "Sum of the people present at all counters, newest readings.", "No people counter has reported yet"}, "sum", "People present", readings("people_present")).
 			unit("short").at(18, 0, 3, 4),
 		stat(text{"Rain", "Strongest rain of all weather stations, newest readings.", "No weather station has reported yet"}, "max", "Rain intensity", readings("rain_rate")).
-			unit("suffix: mm/h").decimals(1).at(21, 0, 3, 4),
+			unit("suffix:mm/h").decimals(1).at(21, 0, 3, 4),
 	}
 }
 
@@ -74,7 +74,7 @@ func noiseWaterCrowds() []Panel {
 		timeSeries(text{
 			"Noise by district", "Mean of the equivalent levels of each district, over the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
 			"No noise meter reported in this time",
-		}, history("district", "laeq")).unit("suffix: dB(A)").points(100).banded(noiseBands).each(toDistrict("Safety in this district", safetyUID)).at(0, 11, 8, 7),
+		}, history("district", "laeq")).unit("suffix:dB(A)").points(100).banded(noiseBands).each(toDistrict("Safety in this district", safetyUID)).at(0, 11, 8, 7),
 		timeSeries(text{
 			"Water levels", "Above each gauge's zero. The bands are the alert levels of the demonstration city's river: set your gauges' own. Click a line for its gauge.",
 			"No river gauge reported in this time",
@@ -90,7 +90,7 @@ func surroundings() []Panel {
 	return []Panel{
 		table(text{
 			"Loudest places now", "Noise meters by their newest equivalent level. Click one for its history.", "No noise meter has reported yet",
-		}, []string{"Sensor", "Place", "Equivalent noise level"}, readings("laeq")).unit("suffix: dB(A)").
+		}, []string{"Sensor", "Place", "Equivalent noise level"}, readings("laeq")).unit("suffix:dB(A)").
 			transformed(sorted("Equivalent noise level", true), first(20)).
 			override(Matcher{"byName", "Equivalent noise level"}, Property{"thresholds", thresholds(noiseBands)}, Property{"color", Color{Mode: "thresholds"}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}}).
 			opening().at(0, 18, 6, 6),
