@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -249,6 +250,7 @@ func (b *Bridge) measureHealth() {
 	ms = append(ms,
 		driver.Measurement{Quantity: "backlog", Value: float64(out.WaitingReadings)},
 		driver.Measurement{Quantity: "backlog_age", Value: out.Oldest.Seconds()},
+		driver.Measurement{Quantity: "disk_state", Value: float64(slices.Index(outbox.DiskStates(), out.Disk))},
 	)
 	for kind, n := range b.faults() {
 		ms = append(ms, driver.Measurement{Quantity: "driver_faults", Channel: kind, Value: float64(n)})

@@ -35,6 +35,10 @@ var energyQuantities = []Quantity{
 		Name: "device_temperature", Title: "Temperature inside the device", Domain: Energy, Kind: Gauge, Unit: Celsius, Min: -60, Max: 150,
 	},
 	{
+		Name: "disk_state", Title: "Whether the disk takes readings", Domain: Energy, Kind: State, Unit: Index, Min: 0, Max: 3,
+		States: []string{"fine", "full", "read_only", "failing"},
+	},
+	{
 		Name: "disk_used", Title: "Part of the disk in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 	},
 	{

@@ -25,7 +25,7 @@ import (
 func smallFiles() []string {
 	return []string{
 		"LAMPPOST_BRIDGE_OUTBOX_SPOOL_SEGMENT_BYTES=65536", "LAMPPOST_BRIDGE_OUTBOX_SPOOL_MAX_FRAME_BYTES=32768",
-		"LAMPPOST_BRIDGE_BRIDGE_STATUS_EVERY=10s", "LAMPPOST_BRIDGE_BROKER_RETRY_MAX=1s",
+		"LAMPPOST_BRIDGE_BRIDGE_STATUS_EVERY=10s", "LAMPPOST_BRIDGE_BRIDGE_HEALTH_EVERY=1s", "LAMPPOST_BRIDGE_BROKER_RETRY_MAX=1s",
 	}
 }
 
@@ -67,6 +67,20 @@ func (s *street) wait(what string, holds func(control.Status) bool) {
 	})
 }
 
+// tells waits until the health tells the disk's state.
+func (s *street) tells(state string) {
+	s.t.Helper()
+	q, _ := telemetry.QuantityByName("disk_state")
+	endtoend.Eventually(s.t, 20*time.Second, "the health tells that the disk is "+state, func() error {
+		s.ear.mu.Lock()
+		defer s.ear.mu.Unlock()
+		if n := len(s.ear.disk); n == 0 || q.States[int(s.ear.disk[n-1])] != state {
+			return fmt.Errorf("it tells %v", s.ear.disk)
+		}
+		return nil
+	})
+}
+
 func disk(state outbox.DiskState) func(control.Status) bool {
 	return func(s control.Status) bool {
 		return s.Outbox != nil && s.Outbox.Disk == string(state) && (s.Outbox.Error == "") == (state == outbox.DiskFine)
@@ -93,6 +107,7 @@ type ear struct {
 	mu       sync.Mutex
 	readings int
 	seqs     map[uint64]bool
+	disk     []float64 // disk_state, as the bridge's health tells it
 }
 
 func hear(t *testing.T, broker string) *ear {
@@ -107,6 +122,11 @@ func hear(t *testing.T, broker string) *ear {
 			defer e.mu.Unlock()
 			decoder.DecodeCBOR(&m, got.Payload(), telemetry.Origin{Publisher: me, Received: telemetry.MilliOf(time.Now())})
 			e.readings += len(m.Readings)
+			for _, r := range m.Readings {
+				if r.Quantity.String() == "disk_state" {
+					e.disk = append(e.disk, r.Value)
+				}
+			}
 			e.seqs[m.Seq] = true
 		})
 	k := mqtt.NewClient(o)
@@ -161,6 +181,7 @@ func TestAFullCardStopsNothingAndMendsWithRoom(t *testing.T) {
 	filler := filepath.Join(s.data, "log")
 	fillCard(t, filler)
 	s.wait("the full card is named", disk(outbox.DiskFull))
+	s.tells("full")
 	s.goesOn("with a full card")
 	next := thermometers(9, 100*time.Millisecond)
 	if err := s.city.Configure(t.Context(), me, []byte(next)); err != nil {
@@ -243,6 +264,7 @@ func TestAReadOnlyCardStopsNothingAndMendsWhenItIsWritable(t *testing.T) {
 	s.goesOn("at first")
 	must(tool("mount", "-o", "remount,abort", s.data)) // what errors=remount-ro does
 	s.wait("the card is named", disk(outbox.DiskReadOnly))
+	s.tells("read_only")
 	s.goesOn("with a card that has turned read-only")
 
 	b.Kill()
@@ -256,6 +278,7 @@ func TestAReadOnlyCardStopsNothingAndMendsWhenItIsWritable(t *testing.T) {
 	must(tool("mount", "-o", "remount,rw", s.data))
 	s.wait("the card is well", disk(outbox.DiskFine))
 	s.goesOn("with a card that is well")
+	s.tells("fine")
 	s.wait("nothing waits", func(is control.Status) bool { return is.Outbox.WaitingReadings < 200 && len(is.Outbox.Dropped) == 0 })
 	if end := b.Stop(15 * time.Second); end.Code != 0 {
 		t.Errorf("the bridge ended with code %d", end.Code)

@@ -412,6 +412,17 @@ func TestStatusCounts(t *testing.T) {
 	})
 }
 
+func TestDiskStatesAreThoseOfTheCatalogue(t *testing.T) {
+	q, ok := telemetry.QuantityByName("disk_state")
+	var names []string
+	for _, s := range outbox.DiskStates() {
+		names = append(names, string(s))
+	}
+	if !ok || !slices.Equal(q.States, names) {
+		t.Errorf("the catalogue has %v, the outbox %v", q.States, names)
+	}
+}
+
 func TestConfigNamesEveryFault(t *testing.T) {
 	cfg := outbox.Config{MaxReadings: -1, NewestShare: 1, AsideBytes: -1, Grace: -1}
 	err := cfg.Validate()

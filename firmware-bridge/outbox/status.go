@@ -38,6 +38,9 @@ const (
 	DiskFailing  DiskState = "failing"
 )
 
+// DiskStates lists them in the order of the states of the quantity disk_state.
+func DiskStates() []DiskState { return []DiskState{DiskFine, DiskFull, DiskReadOnly, DiskFailing} }
+
 // Status is how an outbox is.
 type Status struct {
 	// WaitingReadings and WaitingMessages have not been acknowledged. After the spool has dropped something they are
