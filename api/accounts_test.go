@@ -26,7 +26,7 @@ func TestLedger(t *testing.T) {
 		{Time: time.UnixMilli(1772366400000), Totals: ledger.Totals{Counts: frame.Counts{Received: 2, Accepted: 2}, Written: 1}},
 		{Time: time.UnixMilli(1772366460000), Totals: ledger.Totals{Counts: frame.Counts{Received: 3, Accepted: 2}, Written: 2, Rejected: map[telemetry.Reason]int64{telemetry.ReasonRange: 1}}},
 	}
-	want := api.LedgerCounts{Received: 10, Duplicate: 1, Late: 2, Stamped: 3, Rejected: map[string]int64{"range": 2}, Accepted: 7, Written: 5, Waiting: 2, Missing: 4}
+	want := api.LedgerCounts{Received: 10, Duplicate: 1, Late: 2, Stamped: 3, Rejected: map[string]int64{"range": 2}, Accepted: 7, Written: 5, Waiting: 2, Missing: 4, Expected: 4}
 	if diff := cmp.Diff(want, decode[api.LedgerCounts](s.get("/api/v1/ledger?from=-1h&to=now"))); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}

@@ -137,6 +137,12 @@ type Ledger interface {
 	Totals(ctx context.Context, from, to time.Time) (ledger.Totals, error)
 	// Minutes covers at most ledger.MaxMinutes, and hands the slice over.
 	Minutes(ctx context.Context, sensor telemetry.SensorID, from, to time.Time) ([]ledger.Minute, error)
+	// Steps sums up sensors, nil for the city, by step. Its errors may be ledger.ErrStep, ErrSteps and ErrMuch.
+	Steps(ctx context.Context, sensors []telemetry.SensorID, from, to time.Time, step time.Duration) ([]ledger.Minute, error)
+	// Sums sums up each sensor; its error may be ledger.ErrMuch.
+	Sums(ctx context.Context, sensors []telemetry.SensorID, from, to time.Time) ([]ledger.Totals, error)
+	// Events lists what went wrong, oldest first, and whether that is not all.
+	Events(ctx context.Context, from, to time.Time) ([]ledger.Event, bool, error)
 }
 
 // Quarantine lists refused messages, newest first. *ledger.Ledger is one. The slice is handed over.

@@ -57,8 +57,12 @@ type fakeLedger struct {
 	totals   ledger.Totals
 	minutes  []ledger.Minute
 	messages []ledger.Message
+	sums     []ledger.Totals
+	events   []ledger.Event
 	asked    ledger.QuarantineFilter
 	from, to time.Time
+	step     time.Duration
+	sensors  []telemetry.SensorID
 	err      error
 }
 
@@ -70,6 +74,24 @@ func (f *fakeLedger) Totals(_ context.Context, from, to time.Time) (ledger.Total
 func (f *fakeLedger) Minutes(_ context.Context, _ telemetry.SensorID, from, to time.Time) ([]ledger.Minute, error) {
 	f.from, f.to = from, to
 	return f.minutes, f.err
+}
+
+func (f *fakeLedger) Steps(_ context.Context, sensors []telemetry.SensorID, from, to time.Time, step time.Duration) ([]ledger.Minute, error) {
+	f.sensors, f.from, f.to, f.step = sensors, from, to, step
+	return f.minutes, f.err
+}
+
+func (f *fakeLedger) Sums(_ context.Context, sensors []telemetry.SensorID, from, to time.Time) ([]ledger.Totals, error) {
+	f.sensors, f.from, f.to = sensors, from, to
+	if f.sums == nil {
+		return make([]ledger.Totals, len(sensors)), f.err
+	}
+	return f.sums[:len(sensors)], f.err
+}
+
+func (f *fakeLedger) Events(_ context.Context, from, to time.Time) ([]ledger.Event, bool, error) {
+	f.from, f.to = from, to
+	return f.events, false, f.err
 }
 
 func (f *fakeLedger) Quarantined(_ context.Context, filter ledger.QuarantineFilter) ([]ledger.Message, int64, error) {

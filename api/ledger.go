@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lamppost-city/lamppost/ingest/ledger"
@@ -22,6 +23,8 @@ type LedgerCounts struct {
 	Written   int64            `json:"written" doc:"Accepted readings that the store has."`
 	Waiting   int64            `json:"waiting" doc:"Accepted readings that the store has not yet."`
 	Missing   int64            `json:"missing" doc:"What should have come and did not, by gaps in sequence numbers or by cadence."`
+	Reports   int64            `json:"reports" doc:"How often sensors reported: a report is all readings of a sensor with the same time."`
+	Expected  int64            `json:"expected" doc:"Reports and missing together."`
 }
 
 // LedgerMinute is what came from one sensor for one minute. Counters that are zero are left out.
@@ -42,25 +45,112 @@ type LedgerMinute struct {
 // fast, and their readings are to be counted as well.
 const ledgerAhead = time.Hour
 
-type rangeInput struct {
-	From string `query:"from" maxLength:"40" doc:"Begin: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the beginning." example:"-24h"`
-	To   string `query:"to" maxLength:"40" doc:"End; without it, everything." example:"now"`
+type ledgerInput struct {
+	From   string   `query:"from" maxLength:"40" doc:"Begin: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, the beginning; with step, 24 hours before the end." example:"-24h"`
+	To     string   `query:"to" maxLength:"40" doc:"End; without it, everything." example:"now"`
+	Sensor []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
+	PlaceParams
+	Step string `query:"step" maxLength:"20" doc:"Sum up by steps as well: whole minutes that make up an hour, like 5m, or whole hours, like 1h or 1d. The range is rounded outwards to whole steps." example:"1h"`
+}
+
+// LedgerStep is what came in one step.
+type LedgerStep struct {
+	Time Time `json:"time" doc:"Where the step begins."`
+	LedgerCounts
+}
+
+// LedgerAnswer is a sum, and its parts where they were asked for.
+type LedgerAnswer struct {
+	LedgerCounts
+	Steps []LedgerStep `json:"steps,omitzero" doc:"Where step is given. Steps without anything are left out."`
 }
 
 type ledgerOutput struct {
-	Body LedgerCounts
+	Body LedgerAnswer
 }
 
-func (s *Server) getLedger(ctx context.Context, in *rangeInput) (*ledgerOutput, error) {
-	from, to, err := ledgerRange(in.From, in.To, 0, time.Now())
+func (s *Server) getLedger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error) {
+	step, ok := readDuration(in.Step)
+	if in.Step != "" && (!ok || step <= 0) {
+		return nil, badQuery("step", in.Step, "%q is not a duration; use for instance 5m, 1h or 1d", cut(in.Step))
+	}
+	back := time.Duration(0)
+	if step > 0 && in.From == "" {
+		back = defaultLedger
+	}
+	from, to, err := ledgerRange(in.From, in.To, back, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	totals, err := s.deps.Ledger.Totals(ctx, from, to)
+	c, err := parseChoice(in.Sensor, in.PlaceParams, "")
 	if err != nil {
-		return nil, s.fault(ctx, "sum up the ledger", err)
+		return nil, err
 	}
-	return &ledgerOutput{Body: ledgerCounts(totals)}, nil
+	if step == 0 && c.sensors == nil && !c.places() {
+		totals, err := s.deps.Ledger.Totals(ctx, from, to)
+		if err != nil {
+			return nil, s.fault(ctx, "sum up the ledger", err)
+		}
+		return &ledgerOutput{Body: LedgerAnswer{LedgerCounts: ledgerCounts(totals)}}, nil
+	}
+	var body LedgerAnswer
+	err = s.accounts(ctx, func(ctx context.Context) error {
+		body, err = s.ledgerOf(ctx, &c, from, to, step)
+		return err
+	})
+	return &ledgerOutput{Body: body}, err
+}
+
+// ledgerOf sums up what is chosen, by steps where step is not 0: then the sum is that of the steps, so that both are of one
+// moment.
+func (s *Server) ledgerOf(ctx context.Context, c *choice, from, to time.Time, step time.Duration) (body LedgerAnswer, err error) {
+	var sensors []telemetry.SensorID // nil is the whole city
+	if c.sensors != nil || c.places() {
+		sensors = []telemetry.SensorID{}
+		for _, sensor := range c.sensorsIn(s.deps.Registry.Snapshot()) {
+			sensors = append(sensors, sensor.ID)
+		}
+	}
+	var sum ledger.Totals
+	if step == 0 {
+		sums, err := s.deps.Ledger.Sums(ctx, sensors, from, to)
+		for i := range sums {
+			sum.Add(sums[i])
+		}
+		body.LedgerCounts = ledgerCounts(sum)
+		return body, err
+	}
+	steps, err := s.deps.Ledger.Steps(ctx, sensors, from, to, step)
+	body.Steps = make([]LedgerStep, len(steps))
+	for i := range steps {
+		sum.Add(steps[i].Totals)
+		body.Steps[i] = LedgerStep{Time: TimeOf(steps[i].Time), LedgerCounts: ledgerCounts(steps[i].Totals)}
+	}
+	body.LedgerCounts = ledgerCounts(sum)
+	return body, err
+}
+
+// accounts asks the ledger what may take some time: within Config.QueryTimeout, beside no more others than MaxQueries.
+func (s *Server) accounts(ctx context.Context, ask func(context.Context) error) error {
+	done, err := s.begin(ctx, s.queries)
+	if err != nil {
+		return err
+	}
+	defer done()
+	limited, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	err = ask(limited)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ledger.ErrStep), errors.Is(err, ledger.ErrSteps):
+		return badQuery("step", "", "%v", err)
+	case errors.Is(err, ledger.ErrMuch):
+		return badQuery("from", "", "%v", err)
+	case limited.Err() != nil: // the database has words of its own for it
+		err = limited.Err()
+	}
+	return s.fault(ctx, "add up the ledger", err)
 }
 
 type ledgerSensorInput struct {
@@ -130,7 +220,7 @@ func ledgerRange(fromText, toText string, back time.Duration, now time.Time) (fr
 func ledgerCounts(t ledger.Totals) LedgerCounts {
 	return LedgerCounts{
 		Received: t.Received, Duplicate: t.Duplicate, Late: t.Late, Stamped: t.Stamped, Rejected: reasonNames(t.Rejected),
-		Accepted: t.Accepted, Written: t.Written, Waiting: t.Waiting(), Missing: t.Missing,
+		Accepted: t.Accepted, Written: t.Written, Waiting: t.Waiting(), Missing: t.Missing, Reports: t.Reports, Expected: t.Reports + t.Missing,
 	}
 }
 

@@ -19,7 +19,7 @@ var contract = []string{
 	"GET /api/v1/sensors/export", "POST /api/v1/sensors/import", "GET /api/v1/sites", "PUT /api/v1/sites/{id}", "DELETE /api/v1/sites/{id}",
 	"GET /api/v1/districts", "PUT /api/v1/districts/{id}", "DELETE /api/v1/districts/{id}", "GET /api/v1/quantities", "GET /api/v1/plan", "PUT /api/v1/plan",
 	"GET /api/v1/latest", "GET /api/v1/figures", "GET /api/v1/history", "GET /api/v1/live", "GET /api/v1/ledger",
-	"GET /api/v1/ledger/sensors/{id}", "GET /api/v1/quarantine", "POST /api/v1/quarantine/replay", "GET /api/v1/audit",
+	"GET /api/v1/ledger/sensors", "GET /api/v1/ledger/sensors/{id}", "GET /api/v1/events", "GET /api/v1/quarantine", "POST /api/v1/quarantine/replay", "GET /api/v1/audit",
 	"GET /api/v1/pipeline", "GET /api/v1/bridges", "GET /api/v1/bridges/{id}", "PUT /api/v1/bridges/{id}/settings",
 	"DELETE /api/v1/bridges/{id}/settings", "POST /api/v1/bridges/{id}/commands", "GET /api/v1/session", "POST /api/v1/session", "DELETE /api/v1/session", "GET /api/openapi.json", "GET /api/docs",
 	"GET /livez", "GET /readyz",
@@ -144,7 +144,9 @@ func TestAnswersHaveTheDocumentedFields(t *testing.T) {
 	for path, schema := range map[string]string{
 		"/api/v1/city": "City", "/api/v1/sensors": "SensorList", "/api/v1/sensors/air-1": "SensorWithLatest", "/api/v1/sites": "SiteList",
 		"/api/v1/districts": "DistrictList", "/api/v1/quantities": "QuantityList", "/api/v1/latest": "ReadingList",
-		"/api/v1/history?sensor=air-1": "HistoryAnswer", "/api/v1/ledger": "LedgerCounts", "/api/v1/ledger/sensors/air-1": "LedgerOfSensor",
+		"/api/v1/history?sensor=air-1": "HistoryAnswer", "/api/v1/ledger": "LedgerAnswer", "/api/v1/ledger?step=1h": "LedgerAnswer",
+		"/api/v1/ledger/sensors/air-1": "LedgerOfSensor", "/api/v1/ledger/sensors": "SensorAccountList", "/api/v1/events": "EventList",
+		"/api/v1/history?sensor=air-1&format=columns": "HistoryColumns", "/api/v1/latest?place=true": "ReadingList", "/api/v1/session": "Session",
 		"/api/v1/quarantine": "QuarantineList", "/api/v1/audit": "AuditReport", "/api/v1/pipeline": "PipelineState",
 		"/api/v1/bridges": "BridgeList", "/api/v1/bridges/bridge-1": "BridgeWithSensors", "/api/v1/bridges/bridge-2": "BridgeWithSensors", "/api/v1/none": "ErrorModel",
 	} {

@@ -99,8 +99,10 @@ func (s *Server) endpoints(mux *http.ServeMux) *huma.OpenAPI {
 	huma.Register(a, historyOperation(a, read("get-history", "/api/v1/history", "Readings", "Readings over time, raw or by step")), s.getHistory)
 	huma.Register(a, liveOperation(a, read("live", livePath, "Readings", "Readings as they are accepted, as server-sent events")), s.openLive)
 
-	huma.Register(a, read("get-ledger", "/api/v1/ledger", "Accounts", "What became of every reading"), s.getLedger)
+	huma.Register(a, read("get-ledger", "/api/v1/ledger", "Accounts", "What became of every reading, of the city or of sensors, in sum and by step"), s.getLedger)
+	huma.Register(a, read("list-ledger-of-sensors", "/api/v1/ledger/sensors", "Accounts", "The same for every sensor, those first that need attention"), s.getSensorAccounts)
 	huma.Register(a, read("get-ledger-of-sensor", "/api/v1/ledger/sensors/{id}", "Accounts", "The same for one sensor, and by minute"), s.getLedgerOfSensor)
+	huma.Register(a, read("list-events", "/api/v1/events", "Accounts", "Silences and wrong clocks"), s.getEvents)
 	huma.Register(a, read("list-quarantine", "/api/v1/quarantine", "Accounts", "Refused messages, newest first"), s.getQuarantine)
 	huma.Register(a, change(http.MethodPost)("replay-quarantine", "/api/v1/quarantine/replay", "Accounts", "Take refused messages in again"), s.replayQuarantine)
 	huma.Register(a, read("audit", "/api/v1/audit", "Accounts", "Compare the ledger with the rows in the store"), s.getAudit)
