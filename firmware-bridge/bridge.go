@@ -334,7 +334,12 @@ func (b *Bridge) describe(ctx context.Context, c control.Command) error {
 		return errors.New("the buses are being looked at already; ask again when that is answered")
 	}
 	b.looking.Go(func() {
-		found := scanMachine(ctx, b.deps)
+		var found, configured []control.BusReport
+		var both sync.WaitGroup
+		both.Go(func() { found = scanMachine(ctx, b.deps) })
+		both.Go(func() { configured = b.fleet.scan(ctx, b.deps.Drivers) })
+		both.Wait()
+		found = append(found, configured...)
 		b.looks.Store(false)
 		b.reply(c, found, ctx.Err())
 	})

@@ -2,10 +2,13 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
@@ -50,8 +53,9 @@ type shared struct {
 	cfg     bus.Config
 	sensors []settings.Sensor
 
-	mu   sync.Mutex
-	open *bus.Bus
+	mu    sync.Mutex
+	open  *bus.Bus
+	ended bool // the settings have it no more, or another in its place
 }
 
 // begin must be called before apply; stations end with ctx.
@@ -163,9 +167,14 @@ func (f *fleet) open(ctx context.Context, cfg settings.Sensor, on *shared) (driv
 	return sensor, b, err
 }
 
+var errReplaced = errors.New("the settings have another bus in its place")
+
 func (s *shared) get(open func() (*bus.Bus, error)) (*bus.Bus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return nil, errReplaced
+	}
 	if s.open == nil {
 		b, err := open()
 		if err != nil {
@@ -174,6 +183,31 @@ func (s *shared) get(open func() (*bus.Bus, error)) (*bus.Bus, error) {
 		s.open = b
 	}
 	return s.open, nil
+}
+
+// scan looks at those buses of the settings that a machine's files do not show: Modbus lines and local brokers. Their sensors
+// are read meanwhile.
+func (f *fleet) scan(ctx context.Context, drivers []driver.Driver) []control.BusReport {
+	f.mu.Lock()
+	all := maps.Clone(f.buses)
+	f.mu.Unlock()
+	var there []bus.Config
+	for _, on := range all {
+		if on.cfg.Type == bus.Modbus || on.cfg.Type == bus.MQTT {
+			there = append(there, on.cfg)
+		}
+	}
+	slices.SortFunc(there, func(a, b bus.Config) int { return strings.Compare(a.ID, b.ID) })
+	return scan(ctx, there, drivers, func(ctx context.Context, cfg bus.Config) (*bus.Bus, error) {
+		on := all[cfg.ID]
+		b, err := on.get(func() (*bus.Bus, error) { return f.openBus(ctx, cfg, on.sensors) })
+		if err != nil {
+			return nil, err
+		}
+		lent := *b
+		lent.Closer = nil // it stays open for its sensors
+		return &lent, nil
+	})
 }
 
 // closeIf closes the bus if it is still the one that a station has seen fail, and not its successor.
@@ -188,6 +222,7 @@ func (s *shared) closeIf(failed *bus.Bus, log *slog.Logger) {
 func (s *shared) close(log *slog.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
 	s.shut(log)
 }
 

@@ -343,6 +343,34 @@ func TestReadNow(t *testing.T) {
 	})
 }
 
+// A line's units are looked for over the connection that its sensors have, and these are read meanwhile.
+func TestBusesOfTheSettingsAreLookedAtWithoutOpeningThemTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t, map[telemetry.SensorID]*device{"load-1": steady()})
+		s.known[0].Bus = bus.Modbus
+		s.known[0].Probe = func(context.Context, *bus.Bus) ([]driver.Found, error) {
+			time.Sleep(10 * time.Second)
+			return []driver.Found{{Where: "unit 7"}}, nil
+		}
+		text := "version: 1\nbuses: [{id: line, type: modbus, device: 'tcp://127.0.0.1:502'}, {id: pins, type: gpio}]\nsensors: [{driver: fake, bus: line, every: 1s, id: load-1}]"
+		parsed, err := settings.Parse([]byte(text), s.known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.apply(parsed)
+		time.Sleep(5 * time.Second)
+		before := s.readings("load-1")
+		found := s.scan(t.Context(), s.known)
+		if len(found) != 1 || found[0].ID != "line" || len(found[0].Devices) != 1 || found[0].Devices[0].Where != "unit 7" {
+			t.Errorf("found %+v", found)
+		}
+		if s.buses != 1 || s.readings("load-1") < before+9 {
+			t.Errorf("the line was opened %d times, and %d readings were taken meanwhile", s.buses, s.readings("load-1")-before)
+		}
+		s.end()
+	})
+}
+
 func TestReportsKeepTheOrderOfTheSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreet(t, map[telemetry.SensorID]*device{"b-1": steady(), "a-1": steady(), "c-1": steady()})
