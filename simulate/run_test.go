@@ -69,6 +69,29 @@ func decode(t *testing.T, all []uplinktest.Message) (readings []telemetry.Readin
 	return readings, seqs, bad
 }
 
+// Ingest counts a step of up to 2^20 in the numbers of a publisher as so many missing messages.
+func TestASecondRunLooksLikeANewStart(t *testing.T) {
+	broker := uplinktest.New(t, uplinktest.AckAll)
+	var last map[telemetry.SensorID][]uint64
+	for run := range 2 {
+		if _, err := simulate.Run(t.Context(), fast(broker.Address(), 5, 100), quiet()); err != nil {
+			t.Fatal(err)
+		}
+		_, seqs, _ := decode(t, broker.Seen())
+		for id, all := range seqs {
+			for i := 1; i < len(all); i++ {
+				if step := all[i] - all[i-1]; all[i] > all[i-1] && step != 1 && step <= 1<<20 {
+					t.Fatalf("run %d: %s goes from %d to %d", run, id, all[i-1], all[i])
+				}
+			}
+		}
+		last = seqs
+	}
+	if len(last) != 5 {
+		t.Errorf("%d sensors sent", len(last))
+	}
+}
+
 func TestEveryMessageAtFullSpeedHasItsOwnTimeInThePast(t *testing.T) {
 	broker := uplinktest.New(t, uplinktest.AckAll)
 	started := time.Now()

@@ -11,6 +11,9 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
+// runBits leave two million sequence numbers for each second.
+const runBits = 21
+
 // source makes messages and hands them to the publisher.
 type source struct {
 	cfg    Config
@@ -69,7 +72,7 @@ func (s *source) phase(i int) float64 { return fraction(s.fleet.seed, uint64(i))
 
 func (s *source) run(ctx context.Context) error {
 	now := time.Now()
-	s.first, s.told = uint64(now.UnixMicro()), now
+	s.first, s.told = uint64(now.Unix())<<runBits, now
 	if s.cfg.For > 0 {
 		s.deadline = now.Add(s.cfg.For)
 	}
