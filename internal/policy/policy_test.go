@@ -112,17 +112,17 @@ func TestRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	for rule, faults := range map[string][]string{
-		"packages import along the table":                     policy.Imports(tree, table()),
-		"modules of others are imported where they belong":    policy.Owners(tree, owners()),
-		"every package says what it is for":                   policy.Comments(tree),
-		"functions are short":                                 policy.Functions(tree, 80),
-		"files are short":                                     policy.Files(tree, 500),
-		"nothing runs in init":                                policy.Inits(tree),
-		"packages are named by what they do":                  policy.Names(tree),
-		"only main ends the process":                          policy.Exits(tree),
-		"panic is for listed invariants":                      policy.Panics(tree, panics()),
-		"no module is replaced":                               policy.Replaced(mod),
-		"the bridge links nothing heavy": bridgeLinks(t),
+		"packages import along the table":                  policy.Imports(tree, table()),
+		"modules of others are imported where they belong": policy.Owners(tree, owners()),
+		"every package says what it is for":                policy.Comments(tree),
+		"functions are short":                              policy.Functions(tree, 80),
+		"files are short":                                  policy.Files(tree, 500),
+		"nothing runs in init":                             policy.Inits(tree),
+		"packages are named by what they do":               policy.Names(tree),
+		"only main ends the process":                       policy.Exits(tree),
+		"panic is for listed invariants":                   policy.Panics(tree, panics()),
+		"no module is replaced":                            policy.Replaced(mod),
+		"the bridge links nothing heavy":                   bridgeLinks(t),
 	} {
 		t.Run(rule, func(t *testing.T) {
 			for _, fault := range faults {
