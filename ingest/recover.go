@@ -108,7 +108,7 @@ func (l *Line) recover(ctx context.Context, recorded spool.Position) error {
 		count++
 	}
 	if count > 0 && recorded == (spool.Position{}) && l.ledger.City().Written == 0 {
-		l.log.Warn("ledger begins with what is in the spool; readings that were stored before are in no account, and an audit shows them", "frames", count)
+		l.log.Warn("ledger begins with what is in the spool; readings that had left the spool before, if any, are in no account, and an audit shows them", "frames", count)
 	} else if count > 0 {
 		l.log.Info("ledger caught up with the spool", "frames", count)
 	}
