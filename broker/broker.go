@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lamppost-city/lamppost/internal/certificate"
 	"github.com/lamppost-city/lamppost/internal/secret"
 )
 
@@ -25,7 +26,7 @@ type Broker struct {
 	metrics *metrics
 	noise   *noise
 	gate    *gatekeeper
-	cert    *certificate // nil without TLS
+	cert    *certificate.Renewed // nil without TLS
 
 	ready     chan struct{}
 	readyOnce sync.Once
@@ -52,7 +53,7 @@ func New(cfg Config, creds Credentials, reg prometheus.Registerer, log *slog.Log
 	b := &Broker{cfg: cfg, log: log, metrics: m, noise: newNoise(log), ready: make(chan struct{})}
 	b.gate = newGatekeeper(cfg, creds, m, b.noise)
 	if cfg.TLS.set() {
-		b.cert = &certificate{files: cfg.TLS}
+		b.cert = certificate.New(cfg.TLS.files())
 	}
 	b.setTrouble("not started")
 	return b, nil
@@ -235,7 +236,7 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 // openPort takes the MQTT port, and sees that the certificate can be used.
 func (b *Broker) openPort(ctx context.Context) (net.Listener, error) {
 	if b.cert != nil {
-		if _, err := b.cert.current(); err != nil {
+		if _, err := b.cert.Current(); err != nil {
 			return nil, err
 		}
 	}

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lamppost-city/lamppost/internal/certificate"
+	"github.com/lamppost-city/lamppost/internal/listen"
 )
 
 // Config is everything of the broker that a person may change.
@@ -68,6 +68,8 @@ type TLS struct {
 
 func (t TLS) set() bool { return t.CertFile != "" || t.KeyFile != "" }
 
+func (t TLS) files() certificate.Files { return certificate.Files{Cert: t.CertFile, Key: t.KeyFile} }
+
 // maxAckTotal is nats-server's bound on the MaxAckPending of all subscriptions of one session together, and MQTT's on
 // packet identifiers.
 const maxAckTotal = 65_535
@@ -97,7 +99,7 @@ func (c Config) Validate() error {
 	fault := func(key, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(key+": "+format, args...))
 	}
-	if _, err := hostOf(c.Listen); err != nil {
+	if err := listen.Check(c.Listen, "127.0.0.1:1883"); err != nil {
 		fault("listen", "%w", err)
 	}
 	if c.Dir == "" {
@@ -187,37 +189,12 @@ func checkRoot(root string) error {
 	return nil
 }
 
-// hostOf checks host:port and returns the host.
-func hostOf(listen string) (string, error) {
-	host, text, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", fmt.Errorf("is %q; write host:port, such as 127.0.0.1:1883", listen)
-	}
-	if port, err := strconv.Atoi(text); err != nil || port < 0 || port > 65_535 {
-		return "", fmt.Errorf("is %q; the port must be a number from 0 to 65535", listen)
-	}
-	return host, nil
-}
-
-// onLoopback says whether only this machine can reach the address.
-func onLoopback(listen string) bool {
-	host, err := hostOf(listen)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
 // ErrOpen is returned by New for a broker that anybody on the network could use or overhear.
 var ErrOpen = errors.New("refusing to serve MQTT beyond this machine")
 
 // checkClosed refuses what would leave the broker open to the network.
 func (c Config) checkClosed(credentials bool) error {
-	if onLoopback(c.Listen) {
+	if listen.OnLoopback(c.Listen) {
 		return nil
 	}
 	switch {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/lamppost-city/lamppost/internal/certificate"
 )
 
 // front is what listens on the MQTT port. nats-server listens behind it, on a port of loopback that only the front gets
@@ -23,7 +25,7 @@ type front struct {
 	cfg      Config
 	listener net.Listener
 	inner    string // nats-server's address
-	cert     *certificate
+	cert     *certificate.Renewed
 	peers    *peers
 	metrics  *metrics
 	noise    *noise
@@ -180,7 +182,7 @@ func (f *front) stop() {
 func (f *front) handle(conn net.Conn) {
 	outer := conn
 	if f.cert != nil {
-		secured := tls.Server(conn, f.cert.server())
+		secured := tls.Server(conn, f.cert.Server())
 		ctx, cancel := context.WithTimeout(context.Background(), handshakeWait)
 		err := secured.HandshakeContext(ctx)
 		cancel()
