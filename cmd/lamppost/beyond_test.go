@@ -4,12 +4,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +43,20 @@ func keyPair(t *testing.T) (certFile, keyFile string) {
 	}
 	return write(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
 		write(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+}
+
+// trusted is how a client trusts a certificate that keyPair wrote.
+func trusted(t *testing.T, certFile string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		t.Fatalf("%s holds no certificate", certFile)
+	}
+	return &tls.Config{RootCAs: roots, ServerName: "city.example", MinVersion: tls.VersionTLS12}
 }
 
 // publishOverTLS sends one message as a publisher elsewhere would, and waits for its PUBACK.
@@ -95,5 +112,50 @@ func TestTheAuditAsksARunningProcessAlsoWhereItSpeaksTLS(t *testing.T) {
 	}
 	if r := up.Stop(10 * time.Second); r.Code != 0 {
 		t.Errorf("it ended with code %d", r.Code)
+	}
+}
+
+func TestMetricsForOthersAskForTheTokenOverTLS(t *testing.T) {
+	certFile, keyFile := keyPair(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	r := lamppost.built.Run(t, upOn(dir, "--metrics", "0.0.0.0:0")...)
+	if r.Code != 1 || !strings.Contains(r.Stderr, "metrics.listen: 0.0.0.0:0") || !strings.Contains(r.Stderr, "http.tls_cert_file") {
+		t.Errorf("without TLS: code %d: %s", r.Code, r.Stderr)
+	}
+	file := write(t, "lamppost.yml", fmt.Sprintf("http: {tls_cert_file: %q, tls_key_file: %q}\n", certFile, keyFile))
+	_, port, err := net.SplitHostPort(endtoend.FreeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := lamppost.itself.Start(t, upOn(dir, "--config", file, "--metrics", "0.0.0.0:"+port)...)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusted(t, certFile)}}
+	ask := func(token string) (int, error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+port+"/metrics", nil)
+		if err != nil {
+			return 0, err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		answer, err := client.Do(request)
+		if err != nil {
+			return 0, err
+		}
+		return answer.StatusCode, answer.Body.Close()
+	}
+	endtoend.Eventually(t, time.Minute, "a stranger is refused", func() error {
+		status, err := ask("wrong")
+		if err == nil && status != http.StatusUnauthorized {
+			t.Fatalf("a wrong token is answered with status %d", status)
+		}
+		return err
+	})
+	token, err := os.ReadFile(filepath.Join(dir, "api-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := ask(strings.TrimSpace(string(token))); status != http.StatusOK || err != nil {
+		t.Errorf("with the token: status %d, %v", status, err)
+	}
+	if r := up.Stop(10 * time.Second); r.Code != 0 {
+		t.Errorf("it ended with code %d: %s", r.Code, r.Stderr)
 	}
 }

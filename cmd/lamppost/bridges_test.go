@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -55,14 +53,8 @@ func partIs(t *testing.T, city *endtoend.City, name, words string) {
 // overTLS connects as a bridge elsewhere would.
 func overTLS(t *testing.T, addr, certFile, user, password string) mqtt.Client {
 	t.Helper()
-	cert, err := os.ReadFile(certFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
 	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("ssl://" + addr).SetClientID(user).SetUsername(user).SetPassword(password).
-		SetConnectTimeout(10 * time.Second).SetTLSConfig(&tls.Config{RootCAs: roots, ServerName: "city.example", MinVersion: tls.VersionTLS12}))
+		SetConnectTimeout(10 * time.Second).SetTLSConfig(trusted(t, certFile)))
 	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		t.Fatalf("connect over TLS: %v", token.Error())
 	}

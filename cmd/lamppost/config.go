@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/config"
 	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/ingest"
+	"github.com/lamppost-city/lamppost/internal/certificate"
 	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
@@ -101,6 +102,10 @@ func (c Config) Validate() error {
 		faults.Prefix("metrics", c.Metrics.Validate()),
 		faults.Prefix("log", c.Log.Validate()),
 	}
+	if !c.Metrics.OnLoopback() && c.HTTP.TLSCertFile == "" && c.Metrics.Validate() == nil {
+		all = append(all, fmt.Errorf("metrics.listen: %s can be reached from outside this machine, which needs TLS; "+
+			"set http.tls_cert_file and http.tls_key_file, which serve the metrics too, or listen on 127.0.0.1", c.Metrics.Listen))
+	}
 	if c.Data == "" {
 		all = append(all, errors.New("data: must name a folder"))
 	}
@@ -122,6 +127,11 @@ func (c Config) Validate() error {
 		all = append(all, faults.Prefix("store.influx", c.Store.Influx.Validate()))
 	}
 	return errors.Join(all...)
+}
+
+// httpCertificate is what the API, and metrics that others can reach, prove themselves with.
+func (c Config) httpCertificate() certificate.Files {
+	return certificate.Files{Cert: c.HTTP.TLSCertFile, Key: c.HTTP.TLSKeyFile}
 }
 
 // flagKeys are the flags that set keys.

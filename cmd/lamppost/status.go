@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -131,10 +130,10 @@ func (s *status) addresses(c *town) string {
 	if c.broker != nil {
 		fmt.Fprintf(&text, "MQTT broker   %s\n", c.broker.URL())
 	}
-	if addr := c.endpoint.Addr(); addr != "" {
-		fmt.Fprintf(&text, "metrics       http://%s/metrics\n", addr)
+	if url := c.endpoint.URL(); url != "" {
+		fmt.Fprintf(&text, "metrics       %s\n", url)
 	}
-	fmt.Fprintf(&text, "token         %s (asked for by every change)\n", filepath.Join(c.cfg.Data, "api-token"))
+	fmt.Fprintf(&text, "token         %s (asked for by every change)\n", c.tokenFile())
 	return text.String()
 }
 

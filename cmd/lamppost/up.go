@@ -19,6 +19,7 @@ import (
 	"github.com/lamppost-city/lamppost/console"
 	"github.com/lamppost-city/lamppost/ingest"
 	"github.com/lamppost-city/lamppost/ingest/live"
+	"github.com/lamppost-city/lamppost/internal/certificate"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/service"
@@ -110,7 +111,9 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 
 // build makes the parts. What needs an address of another part is made when that part is ready, in ingestPart.
 func (c *town) build() (err error) {
-	c.endpoint = metrics.New(c.cfg.Metrics, c.metrics, c.log)
+	if c.endpoint, err = c.metricsEndpoint(); err != nil {
+		return err
+	}
 	parts := []service.Part{
 		{Name: "metrics", Run: c.endpoint.Run, Ready: c.endpoint.Ready()},
 		{Name: "registry", Run: c.registry.Run, Health: c.registry.Health},
@@ -139,6 +142,21 @@ func (c *town) build() (err error) {
 	c.group = service.NewGroup(service.DefaultStopTimeout, c.log, parts...)
 	return nil
 }
+
+// metricsEndpoint serves the metrics, where others can reach them with what the API proves itself and asks for.
+func (c *town) metricsEndpoint() (*metrics.Endpoint, error) {
+	var guard metrics.Guard
+	if !c.cfg.Metrics.OnLoopback() {
+		token, err := api.LoadOrCreateToken(c.tokenFile())
+		if err != nil {
+			return nil, err
+		}
+		guard = metrics.Guard{Token: token, Certificate: certificate.New(c.cfg.httpCertificate())}
+	}
+	return metrics.New(c.cfg.Metrics, guard, c.metrics, c.log.With("part", "metrics"))
+}
+
+func (c *town) tokenFile() string { return filepath.Join(c.cfg.Data, "api-token") }
 
 // ingestPart opens and runs ingest, and keeps the newest readings beside it.
 func (c *town) ingestPart() service.Part {
@@ -225,14 +243,16 @@ func (c *town) apiPart() service.Part {
 			return nil
 		},
 		Run: func(ctx context.Context) error {
-			token, err := api.LoadOrCreateToken(filepath.Join(c.cfg.Data, "api-token"))
+			token, err := api.LoadOrCreateToken(c.tokenFile())
 			if err != nil {
 				return err
 			}
 			ledger := c.line.Ledger()
+			history := query.NewHistory(c.cfg.Query, c.client, c.metrics)
+			ledger.Watch(history.Changed)
 			s, err := api.New(c.cfg.HTTP, api.Deps{
 				Token: token, Version: service.Version(), Registry: c.registry, Latest: c.latest,
-				History: query.NewHistory(c.cfg.Query, c.client),
+				History: history,
 				Figures: figures(c.latest),
 				Ledger:  ledger, Quarantine: ledger, Replay: replays{c.line}, Live: hub{&c.hub},
 				Audit: audits{ledger, c.client}, Pipeline: pipeline{c.line, c.started}, Parts: parts{c.group}, Bridges: c.bridges,
