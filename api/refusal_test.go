@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/store"
 	"github.com/lamppost-city/lamppost/store/embedded"
@@ -102,7 +104,7 @@ func (u unasked) Stream(context.Context, string, func(store.Series) error) error
 func TestEveryFaultOfAQuestionNamesItsParameter(t *testing.T) {
 	cfg := query.DefaultConfig()
 	cfg.MaxSensors, cfg.MaxQuantities, cfg.MaxPoints, cfg.MaxRange = 2, 2, 1000, 30*24*time.Hour
-	s := start(t, func(s *server) { s.deps.History = query.NewHistory(cfg, unasked{t}) })
+	s := start(t, func(s *server) { s.deps.History = query.NewHistory(cfg, unasked{t}, prometheus.NewRegistry()) })
 	const good = "sensor=aa&quantity=no2"
 	for asked, want := range map[string][]string{
 		"":                             {"query.sensor"},
@@ -160,7 +162,9 @@ func TestLimitsOfTheRealStoreAreTold(t *testing.T) {
 	if err := client.Write(t.Context(), lines); err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, func(s *server) { s.deps.History = query.NewHistory(query.DefaultConfig(), client) })
+	s := start(t, func(s *server) {
+		s.deps.History = query.NewHistory(query.DefaultConfig(), client, prometheus.NewRegistry())
+	})
 	s.get("/api/v1/history?sensor=air-1&quantity=no2&from=-1h&step=1s").problem(422, "query.step", "max-select-buckets limit exceeded", "longer step")
 	s.get("/api/v1/history?sensor=air-1&quantity=no2&from=-1h").problem(422, "query.sensor", "max-select-series limit exceeded", "fewer sensors")
 }

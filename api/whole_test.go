@@ -83,7 +83,7 @@ func TestWithTheRealStoreAndLedger(t *testing.T) {
 	t.Cleanup(func() { accounts.Close() })
 	latest := query.NewLatest(query.DefaultConfig(), prometheus.NewRegistry())
 	s := start(t, func(s *server) {
-		s.deps.Latest, s.deps.History = latest, query.NewHistory(query.DefaultConfig(), store)
+		s.deps.Latest, s.deps.History = latest, query.NewHistory(query.DefaultConfig(), store, prometheus.NewRegistry())
 		s.deps.Figures = func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure {
 			return query.Figures(latest, now, maxAge)
 		}
@@ -187,7 +187,9 @@ func TestStoreThatIsAwayIsSaidSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	s := start(t, func(s *server) { s.deps.History = query.NewHistory(query.DefaultConfig(), client) })
+	s := start(t, func(s *server) {
+		s.deps.History = query.NewHistory(query.DefaultConfig(), client, prometheus.NewRegistry())
+	})
 	if a := s.get("/api/v1/history?sensor=aa&quantity=no2").problem(http.StatusServiceUnavailable, "/readyz"); a.header.Get("Retry-After") == "" {
 		t.Error("503 without Retry-After")
 	}

@@ -28,6 +28,11 @@ type Config struct {
 	MaxPoints int `mapstructure:"max_points"`
 	// MaxRange bounds the time from the first to the last reading of one question.
 	MaxRange time.Duration `mapstructure:"max_range"`
+	// CacheBytes bounds the memory for histories that need not be asked for again; 0 keeps none.
+	CacheBytes int64 `mapstructure:"cache_bytes"`
+	// CacheAge is how long they are good at most. What comes through this process' own ingest is seen at once all the same;
+	// it matters where others write into the same store.
+	CacheAge time.Duration `mapstructure:"cache_age"`
 	// MinStep is the shortest step over which readings are combined.
 	MinStep time.Duration `mapstructure:"min_step"`
 }
@@ -43,6 +48,8 @@ func DefaultConfig() Config {
 		MaxQuantities:     32,
 		MaxSeries:         2_000,
 		MaxPoints:         100_000,
+		CacheBytes:        64 << 20,
+		CacheAge:          time.Hour,
 		MaxRange:          50 * 366 * 24 * time.Hour,
 		MinStep:           time.Second,
 	}
@@ -67,11 +74,17 @@ func (c Config) Validate() error {
 			faults = append(faults, fmt.Errorf("%s: is %d; set at least 1", n.key, n.value))
 		}
 	}
+	if c.CacheBytes < 0 {
+		faults = append(faults, fmt.Errorf("cache_bytes: is %d; set 0 to keep no histories, or some megabytes", c.CacheBytes))
+	}
 	for _, d := range []struct {
 		key        string
 		value, min time.Duration
 	}{
-		{"seed_range", c.SeedRange, time.Minute}, {"max_range", c.MaxRange, time.Hour}, {"min_step", c.MinStep, time.Millisecond},
+		{"seed_range", c.SeedRange, time.Minute},
+		{"max_range", c.MaxRange, time.Hour},
+		{"min_step", c.MinStep, time.Millisecond},
+		{"cache_age", c.CacheAge, time.Second},
 	} {
 		if d.value < d.min {
 			faults = append(faults, fmt.Errorf("%s: is %s; set at least %s", d.key, d.value, d.min))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -30,7 +31,7 @@ func TestHistoryIsChosenByPlaceAndCombinedByGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	speed, intensity := id(t, "speed"), id(t, "intensity")
-	h := query.NewHistory(query.DefaultConfig(), c)
+	h := query.NewHistory(query.DefaultConfig(), c, prometheus.NewRegistry())
 	for _, one := range []struct {
 		rule string
 		ask  query.HistoryQuery
@@ -101,7 +102,7 @@ func TestStepIsChosenForPoints(t *testing.T) {
 	c := start(t)
 	cfg := query.DefaultConfig()
 	cfg.MaxPoints = 1000
-	h := query.NewHistory(cfg, c)
+	h := query.NewHistory(cfg, c, prometheus.NewRegistry())
 	const day = 24 * time.Hour
 	for _, one := range []struct {
 		rule     string
@@ -146,7 +147,7 @@ func TestWrongChoiceIsTheAskersFault(t *testing.T) {
 	} {
 		q := good
 		spoil(&q)
-		_, err := query.NewHistory(cfg, nil).History(context.Background(), q)
+		_, err := query.NewHistory(cfg, nil, prometheus.NewRegistry()).History(context.Background(), q)
 		var invalid *query.InvalidError
 		if !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Error(), param) {
 			t.Errorf("%s…: %v", param, err)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lamppost-city/lamppost/store"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -77,8 +79,9 @@ func (e *InvalidError) Error() string { return e.Param + ": " + e.Message }
 
 // History answers questions about the past from the store.
 type History struct {
-	cfg  Config
-	past Streamer
+	cfg    Config
+	past   Streamer
+	blocks *blocks
 }
 
 // Faults lists every InvalidError in an error of History.
@@ -98,7 +101,13 @@ func Faults(err error) []*InvalidError {
 }
 
 // NewHistory returns a History over the store. Of cfg, which must be valid, it uses what concerns the past.
-func NewHistory(cfg Config, past Streamer) *History { return &History{cfg: cfg, past: past} }
+func NewHistory(cfg Config, past Streamer, reg prometheus.Registerer) *History {
+	return &History{cfg: cfg, past: past, blocks: newBlocks(cfg, newHistoryMetrics(reg))}
+}
+
+// Changed must be told of every minute since 1970 for which readings have come into the store, once they are there:
+// what History keeps of these minutes is asked for again. It may be called by any goroutine.
+func (h *History) Changed(minutes []int64) { h.blocks.changed(minutes) }
 
 // History answers q. Its errors are *InvalidError where q is at fault (several may be joined; Faults lists them), and wrap
 // *store.Error where the store is: RefusalOf tells what that means.
@@ -128,7 +137,7 @@ func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, e
 			continue
 		}
 		c.rows = map[rowKey]int{}
-		err := h.past.Stream(ctx, statement(domain, quantities, q, c.perSeries+1), func(s store.Series) error { return c.add(s, quantities) })
+		err := h.answer(ctx, domain, quantities, q, c.perSeries+1, func(s store.Series) error { return c.add(s, quantities) })
 		if err != nil && !errors.Is(err, errFull) {
 			return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
 		}

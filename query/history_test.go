@@ -69,7 +69,7 @@ func TestHistoryIsWhatWasStored(t *testing.T) {
 	none := ""
 	sensors := []telemetry.SensorID{"loop-1", "loop-2", "meter-1"}
 	speed, intensity, voltage := id(t, "speed"), id(t, "intensity"), id(t, "voltage")
-	h := query.NewHistory(query.DefaultConfig(), c)
+	h := query.NewHistory(query.DefaultConfig(), c, prometheus.NewRegistry())
 	for _, one := range []struct {
 		rule string
 		ask  query.HistoryQuery
@@ -139,7 +139,7 @@ func TestStepsHoldTheAggregateOfTheirReadings(t *testing.T) {
 	}
 	write(t, c, all...)
 	rank := func(v []float64, p float64) float64 { return v[max(0, int(float64(len(v))*p/100+0.5)-1)] }
-	h := query.NewHistory(query.DefaultConfig(), c)
+	h := query.NewHistory(query.DefaultConfig(), c, prometheus.NewRegistry())
 	for agg, of := range map[query.Agg]func(sorted []float64, sum float64) float64{
 		query.Mean:  func(v []float64, sum float64) float64 { return sum / float64(len(v)) },
 		query.Min:   func(v []float64, _ float64) float64 { return v[0] },
@@ -211,7 +211,7 @@ func TestLongHistoryIsTruncatedAndSaysSo(t *testing.T) {
 			for _, name := range one.quantities {
 				ask.Quantities = append(ask.Quantities, id(t, name))
 			}
-			got, err := query.NewHistory(cfg, c).History(context.Background(), ask)
+			got, err := query.NewHistory(cfg, c, prometheus.NewRegistry()).History(context.Background(), ask)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,7 +252,7 @@ func TestWrongQuestionIsTheAskersFault(t *testing.T) {
 	} {
 		q := good
 		spoil(&q)
-		_, err := query.NewHistory(cfg, nil).History(context.Background(), q)
+		_, err := query.NewHistory(cfg, nil, prometheus.NewRegistry()).History(context.Background(), q)
 		var invalid *query.InvalidError
 		if !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Error(), param) {
 			t.Errorf("%s…: %v", param, err)
@@ -326,9 +326,9 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	if err := query.DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
-	err := query.Config{}.Validate()
+	err := query.Config{CacheBytes: -1}.Validate()
 	for _, key := range []string{
-		"max_latest", "max_latest_of_sensor", "seed_range", "max_sensors", "max_places", "max_quantities", "max_series", "max_points", "max_range", "min_step",
+		"max_latest", "max_latest_of_sensor", "seed_range", "max_sensors", "max_places", "max_quantities", "max_series", "max_points", "max_range", "min_step", "cache_bytes", "cache_age",
 	} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+key+": ") {
 			t.Errorf("no fault for %s in %v", key, err)

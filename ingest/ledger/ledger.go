@@ -66,6 +66,7 @@ type Ledger struct {
 	newest  map[telemetry.SensorID]Report // as of the last flush
 	plan    func() Plan
 	failed  error // of the last flush
+	changed func(minutes []int64)
 
 	flushing sync.Mutex
 }
@@ -300,7 +301,17 @@ func (l *Ledger) Settle(ctx context.Context, f *frame.Frame, corrections []Corre
 		return err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.settle(f, corrections, refused, end)
+	changed := l.changed
+	l.mu.Unlock()
+	if changed != nil {
+		changed(writtenMinutes(f))
+	}
+	return nil
+}
+
+// settle adds to what is pending. The lock is held.
+func (l *Ledger) settle(f *frame.Frame, corrections []Correction, refused []frame.Refused, end spool.Position) {
 	p := &l.pending
 	for i := range f.Minutes {
 		if m := &f.Minutes[i]; m.Accepted != 0 {
@@ -326,7 +337,25 @@ func (l *Ledger) Settle(ctx context.Context, f *frame.Frame, corrections []Corre
 		p.add(r)
 	}
 	p.settled = end
-	return nil
+}
+
+// Watch has changed told of the minutes since 1970 for which the store has got readings, after every Settle. It must be
+// quick.
+func (l *Ledger) Watch(changed func(minutes []int64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed = changed
+}
+
+// writtenMinutes lists the minutes for which a frame has lines, neighbours that are equal once.
+func writtenMinutes(f *frame.Frame) []int64 {
+	minutes := make([]int64, 0, 8)
+	for i := range f.Minutes {
+		if m := &f.Minutes[i]; m.Accepted != 0 && (len(minutes) == 0 || minutes[len(minutes)-1] != m.Minute) {
+			minutes = append(minutes, m.Minute)
+		}
+	}
+	return minutes
 }
 
 // waitForRoom flushes while more is pending than the configuration allows.

@@ -195,3 +195,21 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 		}
 	}
 }
+
+func TestWatcherHearsOfWhatIsInTheStore(t *testing.T) {
+	l := fresh(t, config())
+	var heard [][]int64
+	l.Watch(func(minutes []int64) { heard = append(heard, minutes) })
+	f := accepted("loop-1", 60, 2)
+	f.Minutes = append(f.Minutes, accepted("loop-2", 60, 1).Minutes[0], accepted("loop-2", 7, 1).Minutes[0])
+	duplicates := accepted("loop-3", 90, 0)
+	f.Minutes = append(f.Minutes, duplicates.Minutes[0])
+	record(t, l, f, place(1))
+	if heard != nil {
+		t.Errorf("before anything is written it hears of %v", heard)
+	}
+	settle(t, l, f, place(1))
+	if diff := cmp.Diff([][]int64{{60, 7}}, heard); diff != "" {
+		t.Errorf("minutes (-want +got):\n%s", diff)
+	}
+}

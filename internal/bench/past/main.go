@@ -3,6 +3,7 @@
 //	go run ./internal/bench/past -dir data/store -csv sensors.csv
 //	lamppost sensors import sensors.csv --data data
 //	lamppost up --data data
+//	go run ./internal/bench/past -ask http://127.0.0.1:8080
 //
 // It does not go through the line of ingest, and not through the store's own way in either: a year of a thousand sensors
 // at a minute is 525 million points, for which they take an hour. It writes the data files that the store itself
@@ -57,6 +58,13 @@ func run() error {
 	flag.DurationVar(&s.step, "step", time.Minute, "how often each reports")
 	flag.StringVar(&until, "until", "", "when the past ends, in RFC 3339; now without it")
 	flag.IntVar(&s.workers, "workers", 2, "how many weeks are encoded at once")
+	var q questions
+	flag.StringVar(&q.url, "ask", "", "measure instead: ask the server at this address, such as http://127.0.0.1:8080, for histories")
+	flag.IntVar(&q.rounds, "rounds", 200, "how many questions")
+	flag.IntVar(&q.series, "series", 50, "of how many sensors each")
+	flag.IntVar(&q.points, "points", 1000, "how many steps at most")
+	flag.DurationVar(&q.back, "back", 30*24*time.Hour, "over how long")
+	flag.BoolVar(&q.same, "same", false, "ask for the same sensors every time")
 	flag.Parse()
 	s.until = time.Now()
 	if until != "" {
@@ -66,6 +74,11 @@ func run() error {
 		}
 	}
 	s.until = s.until.Truncate(s.step)
+	if q.url != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		return q.ask(ctx, s.sensors)
+	}
 	if s.dir == "" || s.sensors < 1 || s.days < 1 || s.step < time.Second || s.workers < 1 {
 		return errors.New("-dir is needed, and -sensors, -days, -workers of at least 1 and -step of at least 1s")
 	}
