@@ -305,6 +305,7 @@ func (s *sensor) convert(ctx context.Context, config uint16) (int16, error) {
 		if err := chip.Wait(ctx, pause); err != nil {
 			return 0, fmt.Errorf("wait for a conversion: %w", err)
 		}
+		late := time.Now().After(deadline) // a busy board may not have asked for long
 		now, err := chip.Register16(s.bus, s.options.Address, registerConfig)
 		switch {
 		case err != nil:
@@ -317,7 +318,7 @@ func (s *sensor) convert(ctx context.Context, config uint16) (int16, error) {
 				return 0, fmt.Errorf("read a conversion: %w", err)
 			}
 			return int16(code), nil
-		case time.Now().After(deadline):
+		case late:
 			return 0, fault.New(fault.Timeout, errors.New("the conversion does not end"), "take the supply away for a second; if this comes again the chip is broken")
 		}
 	}

@@ -255,6 +255,7 @@ func (s *sensor) await(ctx context.Context) error {
 	takes := s.options.takes()
 	deadline := time.Now().Add(takes*5/4 + 50*time.Millisecond)
 	for {
+		late := time.Now().After(deadline) // a busy board may not have asked for long
 		mask, err := s.read(registerMask)
 		switch {
 		case err != nil:
@@ -263,7 +264,7 @@ func (s *sensor) await(ctx context.Context) error {
 			return fault.New(fault.Implausible, errors.New("current or power overflow in the chip"), "set max_amperes to more")
 		case mask&ready != 0:
 			return nil
-		case time.Now().After(deadline):
+		case late:
 			return fault.New(fault.Timeout, errors.New("the INA226 does not measure"), "take its supply away for a second; if this comes again it is broken")
 		}
 		if err := chip.Wait(ctx, takes/8+500*time.Microsecond); err != nil {
