@@ -32,9 +32,9 @@ func energyStats() []Panel {
 			"Power factor", "Mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor has reported yet",
 		}, "mean", "Power factor", readings("power_factor")).unit("short").decimals(2).banded(powerFactorBands).
 			override(Matcher{"byName", "Power factor"}, Property{"unit", "short"}).at(15, 0, 3, 4),
-		stat(text{"Street lights", "How bright street lights are set, mean of all, newest readings: 0 % by day.", "No street light has reported yet"}, "mean", "Dimming level of street light", readings("illuminance_level")).
+		stat(text{"Lights set to", "How bright street lights are set, mean of all, newest readings: 0 % by day.", "No street light has reported yet"}, "mean", "Dimming level of street light", readings("illuminance_level")).
 			unit("percentunit").decimals(0).at(18, 0, 3, 4),
-		stat(text{"Street lights with a fault", "Street lights that report a fault of lamp, column or lantern now.", "None"}, "count", "Street light", readings("lamp_status")).
+		stat(text{"Faulty lights", "Street lights that report a fault of lamp, column or lantern now.", "None"}, "count", "Street light", readings("lamp_status")).
 			unit("short").transformed(above("Street light", 0)).override(Matcher{"byName", "Street light"}, Property{"mappings", []any{}}).banded(noneBands).at(21, 0, 3, 4),
 	}
 }
@@ -44,8 +44,8 @@ func energyCourse() []Panel {
 		timeSeries(text{
 			"Load of a meter, and a day before", "Mean active power of all meters. Dashed: the same hours the day before.", "No meter reported in this time",
 		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange).at(0, 4, 8, 7),
-		timeSeries(text{
-			"Load of a meter by district", "Mean active power of the meters of each district. Click a line for its district.", "No meter reported in this time",
+		heat(text{
+			"Load of a meter by district", "Mean active power of the meters of each district: blue is little, red is much.", "No meter reported in this time",
 		}, history("district", "active_power")).unit("watt").points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 4, 8, 7),
 		barGauge(text{
 			"Peaks by site", "The highest active power that a meter of each site drew in this time, the ten highest.", "No meter reported in this time",
@@ -53,19 +53,22 @@ func energyCourse() []Panel {
 			transformed(rows("max"), sorted("Max", true), first(10)).at(16, 4, 8, 7),
 		timeSeries(text{
 			"Voltage by phase", "Lowest and highest of all meters by phase. European grids keep 230 V within 10 % (EN 50160): 207 to 253 V, the bands.", "No meter of voltage reported in this time",
-		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().at(0, 11, 8, 7),
+		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().
+			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "${__field.labels.channel}, lowest"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "${__field.labels.channel}, highest"}).at(0, 11, 8, 7),
 		timeSeries(text{
 			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.", "No meter of current reported in this time",
 		}, history("channel", "current")).unit("amp").points(100).byPhase().at(8, 11, 8, 7),
-		timeSeries(text{
+		bandTimeline(text{
 			"Power factor by district", "Mean of the meters of each district. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor reported in this time",
-		}, history("district", "power_factor")).unit("short").points(100).banded(powerFactorBands).
-			override(Matcher{"byType", "number"}, Property{"unit", "short"}, Property{"min", 0.8}).each(toDistrict("Energy in this district", energyUID)).at(16, 11, 8, 7),
+		}, powerFactorBands, history("district", "power_factor")).unit("short").points(100).decimals(2).
+			override(Matcher{"byType", "number"}, Property{"unit", "short"}).each(toDistrict("Energy in this district", energyUID)).at(16, 11, 8, 7),
 	}
 }
 
 // byPhase gives the three phases their colours.
 func (p Panel) byPhase() Panel {
+	fill := 0
+	p.FieldConfig.Defaults.Custom.FillOpacity = &fill
 	return p.naming("/L1/", orange).naming("/L2/", skyBlue).naming("/L3/", purple)
 }
 
@@ -78,11 +81,11 @@ func streetLights() []Panel {
 		}, history("city", "illuminance_level"), history("city", "irradiance")).unit("percentunit").points(100).coloring("A", orange).coloring("B", skyBlue).
 			override(Matcher{"byFrameRefID", "B"}, Property{"custom.axisPlacement", "right"}).at(0, 18, 8, 6),
 		stateTimeline(text{
-			"Street lights' state", "Each street light: off, on or dimmed, the brightest of each step.", "No street light reported in this time",
-		}, states, aggregated(history("sensor", "power_state"), "max")).points(100).each(toSensor(ofLine)).at(8, 18, 8, 6),
+			"Street lights' state", "The street lights of each district: off, on or dimmed; of each step the highest of these.", "No street light reported in this time",
+		}, states, aggregated(history("district", "power_state"), "max")).points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 18, 8, 6),
 		table(text{
-			"Street lights that need a visit", "Those that report a fault of lamp, column or lantern now.", "No street light reports a fault",
+			"Street lights that need a visit", "Those that report a fault of lamp, column or lantern now; empty where none does.", "",
 		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(above("Street light", 0)).
-			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).opening().at(16, 18, 8, 6),
+			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Sensor", 110).width("In words", 130).width("Measured", 130).opening().at(16, 18, 8, 6),
 	}
 }

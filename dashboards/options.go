@@ -44,16 +44,23 @@ type StatOptions struct {
 
 // BarGaugeOptions are those of bars beside one another.
 type BarGaugeOptions struct {
-	ReduceOptions Reduce `json:"reduceOptions"`
-	DisplayMode   string `json:"displayMode"`
-	Orientation   string `json:"orientation"`
-	ValueMode     string `json:"valueMode"`
-	ShowUnfilled  bool   `json:"showUnfilled"`
-	NamePlacement string `json:"namePlacement"`
-	Sizing        string `json:"sizing"`
-	MinVizHeight  int    `json:"minVizHeight"`
-	MinVizWidth   int    `json:"minVizWidth"`
-	MaxVizHeight  int    `json:"maxVizHeight"`
+	ReduceOptions Reduce   `json:"reduceOptions"`
+	DisplayMode   string   `json:"displayMode"`
+	Orientation   string   `json:"orientation"`
+	ValueMode     string   `json:"valueMode"`
+	ShowUnfilled  bool     `json:"showUnfilled"`
+	NamePlacement string   `json:"namePlacement"`
+	Sizing        string   `json:"sizing"`
+	MinVizHeight  int      `json:"minVizHeight"`
+	MinVizWidth   int      `json:"minVizWidth"`
+	MaxVizHeight  int      `json:"maxVizHeight"`
+	Text          TextSize `json:"text"`
+}
+
+// TextSize is in pixels.
+type TextSize struct {
+	TitleSize int `json:"titleSize"`
+	ValueSize int `json:"valueSize"`
 }
 
 // TableOptions are those of tables.
@@ -79,30 +86,12 @@ type StateTimelineOptions struct {
 	AlignValue  string  `json:"alignValue"`
 }
 
-// XYOptions are those of one value over another.
+// XYOptions are those of one value over another. Without series of one's own the first number of a row is x.
 type XYOptions struct {
 	Mapping string     `json:"mapping"`
-	Series  []XYSeries `json:"series"`
+	Series  []struct{} `json:"series"`
 	Legend  Legend     `json:"legend"`
 	Tooltip Tooltip    `json:"tooltip"`
-}
-
-// XYSeries is which fields are drawn over which.
-type XYSeries struct {
-	Frame XYMatcher `json:"frame"`
-	X     XYMatcher `json:"x"`
-	Y     XYMatcher `json:"y"`
-	Name  XYName    `json:"name"`
-}
-
-// XYMatcher chooses a frame or field.
-type XYMatcher struct {
-	Matcher Matcher `json:"matcher"`
-}
-
-// XYName is the name of a series.
-type XYName struct {
-	Fixed string `json:"fixed"`
 }
 
 // GeomapOptions are those of maps.
@@ -120,10 +109,7 @@ type MapView struct {
 	Lat       float64 `json:"lat"`
 	Lon       float64 `json:"lon"`
 	Zoom      float64 `json:"zoom"`
-	MaxZoom   float64 `json:"maxZoom,omitempty"`
-	Padding   float64 `json:"padding,omitempty"`
 	AllLayers bool    `json:"allLayers"`
-	Layer     string  `json:"layer,omitempty"`
 }
 
 // MapControls are the buttons on the map.

@@ -19,33 +19,33 @@ func Overview() Dashboard {
 func overviewStats() []Panel {
 	return []Panel{
 		stat(text{
-			"Silent sensors", "Sensors that have not reported for more than twice their cadence and 10 seconds. The fleet dashboard names them.",
+			"Silent", "Sensors that have not reported for more than twice their cadence and 10 seconds. The fleet dashboard names them.",
 			"No sensor is registered here",
-		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).leads(to("Fleet", fleetUID)).at(0, 0, 3, 4),
+		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
-			"Completeness", "Part of the readings expected in this time that came. Below 90 % the data are too few for legal reporting of air quality.",
+			"Complete", "Part of the readings expected in this time that came. Below 90 % the data are too few for legal reporting of air quality.",
 			"No sensor with a cadence is registered here",
-		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).leads(to("Fleet", fleetUID)).at(3, 0, 3, 4),
+		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
 		stat(text{
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
 			"No lane detector reported in the last hour",
-		}, "sum", "", history("city", "intensity")).unit("short").since("1h").leads(to("Traffic", trafficUID)).at(6, 0, 3, 4),
+		}, "sum", "", history("city", "intensity")).unit("short").since("1h").each(to("Traffic", trafficUID)).at(6, 0, 3, 4),
 		stat(text{
-			"Mean speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
-		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).sparkline().leads(to("Traffic", trafficUID)).at(9, 0, 3, 4),
+			"Speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
+		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).sparkline().each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
 		stat(text{
-			"Load now", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet",
-		}, "sum", "Active power", readings("active_power")).unit("watt").decimals(0).leads(to("Energy", energyUID)).at(12, 0, 3, 4),
+			"Load", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet",
+		}, "sum", "Active power", readings("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
 		stat(text{
-			"NO₂, worst place", "Highest newest reading of nitrogen dioxide, coloured by the European Air Quality Index. " + lawNO2, "No station of nitrogen dioxide has reported yet",
-		}, "max", "Nitrogen dioxide", readings("no2")).unit("conμgm3").decimals(0).banded(indexNO2).leads(to("Safety", safetyUID)).at(15, 0, 3, 4),
+			"NO₂", "Highest newest reading of nitrogen dioxide, coloured by the European Air Quality Index. " + lawNO2, "No station of nitrogen dioxide has reported yet",
+		}, "max", "Nitrogen dioxide", readings("no2")).unit("conμgm3").decimals(0).banded(indexNO2).each(to("Safety", safetyUID)).at(15, 0, 3, 4),
 		stat(text{
-			"Noise, loudest place", "Highest newest equivalent noise level.", "No noise meter has reported yet",
-		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).leads(to("Safety", safetyUID)).at(18, 0, 3, 4),
+			"Noise", "Highest newest equivalent noise level.", "No noise meter has reported yet",
+		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).each(to("Safety", safetyUID)).at(18, 0, 3, 4),
 		stat(text{
-			"River, highest", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
+			"River", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
 			"No river gauge has reported yet",
-		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).leads(to("Safety", safetyUID)).at(21, 0, 3, 4),
+		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).each(to("Safety", safetyUID)).at(21, 0, 3, 4),
 	}
 }
 
@@ -54,19 +54,19 @@ func overviewCharts() []Panel {
 		geomap(text{
 			"Sensors by state", "Every registered sensor: ok, silent, or never seen. Point at one for what it is; click it to open it.", "No sensor with a place is registered here",
 		}, "state", 5, registered(question.List)).each(toSensor(ofRow)).at(0, 4, 10, 13),
-		timeSeries(text{
-			"Traffic: speed by district", "Mean speed of the lane detectors of each district. A line that falls where others do not is where traffic stands. Click a line for its district.",
+		bandTimeline(text{
+			"Traffic: speed by district", "Mean speed of the lane detectors of each district, by quality of flow on a street with 50 km/h. A row that changes alone is where traffic stands.",
 			"No lane detector reported in this time",
-		}, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 7),
+		}, speedBands, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 7),
 		timeSeries(text{
-			"Energy: load of a meter by district", "Mean active power of the meters of each district; comparable over time also where meters are silent.", "No meter reported in this time",
-		}, history("district", "active_power")).unit("watt").points(100).leads(to("Energy", energyUID)).each(toDistrict("Energy in this district", energyUID)).at(17, 4, 7, 7),
-		timeSeries(text{
-			"Safety: nitrogen dioxide by district", "Mean of the stations of each district over the bands of the European Air Quality Index. " + lawNO2, "No station reported in this time",
-		}, history("district", "no2")).unit("conμgm3").points(100).banded(indexNO2).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 11, 7, 6),
-		timeSeries(text{
-			"Safety: noise by district", "Mean of the equivalent levels of each district, over the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
-		}, history("district", "laeq")).unit("suffix:dB(A)").points(100).banded(noiseBands).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
+			"Energy: load of a meter", "Mean active power of all meters; comparable over time also where meters are silent. Dashed: the same hours the day before.", "No meter reported in this time",
+		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange).leads(to("Energy", energyUID)).at(17, 4, 7, 7),
+		bandTimeline(text{
+			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index. " + lawNO2, "No station reported in this time",
+		}, indexNO2, history("district", "no2")).legendRight().unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 11, 7, 6),
+		bandTimeline(text{
+			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
+		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
 	}
 }
 
@@ -77,16 +77,16 @@ func overviewAttention() []Panel {
 	incomplete.Sort, incomplete.Limit = "missing", 20
 	return []Panel{
 		table(text{
-			"Silent now", "Sensors that should report and do not, the longest silent first. Click one for its history.", "No sensor is silent",
-		}, []string{"Sensor", "Title", "Last seen"}, silent).unit("").transformed(sorted("Last seen", false)).
+			"Silent now", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.", "",
+		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 17, 8, 7),
 		table(text{
-			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.", "Nothing is missing in this time",
-		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).gaugedIn("Completeness", completenessBands).
+			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.", "",
+		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 17, 8, 7),
 		table(text{
-			"Reporting a fault", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers.", "Nothing reports a fault",
-		}, []string{"Sensor", "Place", "Measured quantity", "In words"}, readings("congested", "lamp_status", "container_status")).
-			transformedFirst(above("Value", 0)).opening().at(16, 17, 8, 7),
+			"Reporting a fault", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.", "",
+		}, []string{"Sensor", "Place", "In words"}, readings("congested", "lamp_status", "container_status")).
+			transformedFirst(above("Value", 0)).width("Sensor", 110).width("In words", 130).opening().at(16, 17, 8, 7),
 	}
 }

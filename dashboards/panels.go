@@ -15,7 +15,7 @@ type text struct {
 
 // panel begins a panel with its queries, which are named A, B, C.
 func panel(kind string, t text, queries ...question.Query) Panel {
-	p := Panel{Type: kind, Title: t.title, Description: t.about, Datasource: source, Targets: make([]Target, len(queries))}
+	p := Panel{Type: kind, PluginVersion: pluginVersion, Title: t.title, Description: t.about, Datasource: source, Targets: make([]Target, len(queries))}
 	for i, q := range queries {
 		p.Targets[i] = Target{RefID: string(rune('A' + i)), Datasource: source, Query: q}
 	}
@@ -38,12 +38,6 @@ func (p Panel) unit(id string) Panel {
 // decimals sets how many digits stand behind the point.
 func (p Panel) decimals(n int) Panel {
 	p.FieldConfig.Defaults.Decimals = &n
-	return p
-}
-
-// between sets the ends of the scale.
-func (p Panel) between(low, high float64) Panel {
-	p.FieldConfig.Defaults.Min, p.FieldConfig.Defaults.Max = &low, &high
 	return p
 }
 
@@ -80,9 +74,9 @@ func (p Panel) points(n int) Panel {
 	return p
 }
 
-// since has the panel show a time of its own.
+// since has the panel show a time of its own, of which its title tells.
 func (p Panel) since(back string) Panel {
-	p.TimeFrom = back
+	p.TimeFrom, p.HideTime = back, true
 	return p
 }
 
@@ -106,14 +100,23 @@ func (p Panel) banded(bands []band) Panel {
 		return p
 	}
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
+	return p.lit()
+}
+
+// lit gives a stat the colour of its value as background: as text, yellow could not be read on white.
+func (p Panel) lit() Panel {
+	if o, ok := p.Options.(StatOptions); ok {
+		o.ColorMode = "background_solid"
+		p.Options = o
+	}
 	return p
 }
 
-// timeSeries draws lines. Of several, the newest values are listed beside them.
+// timeSeries draws lines, one colour for all that no override names.
 func timeSeries(t text, queries ...question.Query) Panel {
 	p := panel("timeseries", t, queries...)
 	width, fill, span := 2, 8, true
-	p.FieldConfig.Defaults.Color = &Color{Mode: manySeries}
+	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: blue}
 	p.FieldConfig.Defaults.Custom = &Custom{
 		DrawStyle: "line", LineInterpolation: "linear", LineWidth: &width, FillOpacity: &fill, ShowPoints: "auto", SpanNulls: &span,
 		ThresholdsStyle: &ModeOnly{"off"}, Stacking: &ModeOnly{"none"},
@@ -125,13 +128,14 @@ func timeSeries(t text, queries ...question.Query) Panel {
 	return p
 }
 
-// lines are of many series: thin, unfilled, and listed to the right by their newest value.
+// lines are of many series: thin, unfilled, all in the colour of text. The pointer names each.
 func lines(t text, queries ...question.Query) Panel {
-	p := timeSeries(t, queries...)
+	p := timeSeries(t, queries...).colored(ink)
 	width, fill := 1, 0
-	p.FieldConfig.Defaults.Custom.LineWidth, p.FieldConfig.Defaults.Custom.FillOpacity = &width, &fill
+	c := p.FieldConfig.Defaults.Custom
+	c.LineWidth, c.FillOpacity, c.ShowPoints = &width, &fill, "never"
 	p.Options = TimeSeriesOptions{
-		Legend:  Legend{ShowLegend: true, DisplayMode: "table", Placement: "right", Calcs: []string{"lastNotNull"}, SortBy: "Last *", SortDesc: true},
+		Legend:  Legend{ShowLegend: false, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
 		Tooltip: Tooltip{Mode: "single", Sort: "none"},
 	}
 	return p
@@ -152,7 +156,7 @@ func stat(t text, calc, fields string, q question.Query) Panel {
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	p.Options = StatOptions{
-		ReduceOptions: Reduce{Calcs: []string{calc}, Fields: fields}, ColorMode: "value", GraphMode: "none", JustifyMode: "auto",
+		ReduceOptions: Reduce{Calcs: []string{calc}, Fields: fields}, ColorMode: "none", GraphMode: "none", JustifyMode: "auto",
 		TextMode: "value", Orientation: "auto", WideLayout: true,
 	}
 	return p
@@ -174,7 +178,7 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	p.Options = BarGaugeOptions{
 		ReduceOptions: Reduce{Values: true, Calcs: []string{"lastNotNull"}, Fields: fields, Limit: limit}, DisplayMode: "basic", Orientation: "horizontal",
-		ValueMode: "color", ShowUnfilled: true, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 300,
+		ValueMode: "color", ShowUnfilled: true, Text: TextSize{TitleSize: 12, ValueSize: 15}, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 300,
 	}
 	return p
 }
@@ -182,6 +186,7 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 // table shows rows with the columns that are named, as people read them, in that order.
 func table(t text, columns []string, q question.Query) Panel {
 	p := panel("table", t, q)
+	p.FieldConfig.Defaults.NoValue = "–" // stands in every empty cell as well
 	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", CellOptions: &TypeOnly{Type: "auto"}}
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = TableOptions{ShowHeader: true, CellHeight: "sm"}
@@ -209,18 +214,50 @@ func (p Panel) opening() Panel {
 	return p.override(Matcher{"byName", "Sensor"}, Property{"links", []Link{toSensor(ofRow)}})
 }
 
-// stateTimeline shows states over time. of names the colour of each value from 0.
-func stateTimeline(t text, of []state, q question.Query) Panel {
+// timeline shows a row for each series and a colour for each value.
+func timeline(t text, q question.Query) Panel {
 	p := panel("state-timeline", t, q)
 	width, fill := 0, 85
-	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: grey}
 	p.FieldConfig.Defaults.Custom = &Custom{LineWidth: &width, FillOpacity: &fill, SpanNulls: new(bool)}
 	p.Options = StateTimelineOptions{
 		Legend:    Legend{ShowLegend: true, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
 		Tooltip:   Tooltip{Mode: "single", Sort: "none"},
-		ShowValue: "never", RowHeight: 0.85, MergeValues: true, AlignValue: "left",
+		ShowValue: "never", RowHeight: 0.9, MergeValues: true, AlignValue: "left",
 	}
-	return p.override(Matcher{"byType", "number"}, Property{"mappings", []any{valueMap(of)}})
+	return p
+}
+
+// stateTimeline shows states over time. of has the name and colour of each value from 0.
+func stateTimeline(t text, of []state, q question.Query) Panel {
+	return timeline(t, q).colored(grey).override(Matcher{"byType", "number"}, Property{"mappings", []any{valueMap(of)}})
+}
+
+// bandTimeline shows in which band each series was.
+func bandTimeline(t text, bands []band, q question.Query) Panel { return timeline(t, q).banded(bands) }
+
+// legendRight puts the names of bands beside a panel that is too low for several lines of them.
+func (p Panel) legendRight() Panel {
+	if o, ok := p.Options.(StateTimelineOptions); ok {
+		o.Legend.Placement = "right"
+		p.Options = o
+	}
+	return p
+}
+
+// heat shows how high each series was, from blue to red between the ends of the scale.
+func heat(t text, q question.Query) Panel {
+	p := timeline(t, q).recolored(lowToHigh)
+	if o, ok := p.Options.(StateTimelineOptions); ok {
+		o.Legend.ShowLegend = false
+		p.Options = o
+	}
+	return p
+}
+
+// recolored colours values in another mode.
+func (p Panel) recolored(mode string) Panel {
+	p.FieldConfig.Defaults.Color = &Color{Mode: mode}
+	return p
 }
 
 // state is a value's name and colour.
@@ -246,19 +283,17 @@ func valueMap(of []state) mapping {
 	return m
 }
 
-// over draws one column over another, a point for each row.
+// over draws the second column over the first, a point for each row.
 func over(t text, x, y string, q question.Query) Panel {
 	p := panel("xychart", t, q)
-	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: blue}
+	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: skyBlue}
 	p.FieldConfig.Defaults.Custom = &Custom{Show: "points", PointSize: map[string]int{"fixed": 6}}
-	field := func(name string) XYMatcher { return XYMatcher{Matcher{"byName", name}} }
 	p.Options = XYOptions{
-		Mapping: "manual",
-		Series:  []XYSeries{{Frame: XYMatcher{Matcher{"byIndex", 0}}, X: field(x), Y: field(y), Name: XYName{t.title}}},
+		Mapping: "auto", Series: []struct{}{},
 		Legend:  Legend{ShowLegend: false, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
 		Tooltip: Tooltip{Mode: "single", Sort: "none"},
 	}
-	return p
+	return p.transformed(only("Sensor", x, y)...)
 }
 
 // geomap shows a point for each row in the colour of a field's value. The map below is the one of Grafana's settings.
@@ -266,7 +301,7 @@ func geomap(t text, colorBy string, pixels float64, q question.Query) Panel {
 	p := panel("geomap", t, q)
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = GeomapOptions{
-		View:     MapView{ID: "fit", Zoom: 12, MaxZoom: 17, Padding: 5, AllLayers: true},
+		View:     MapView{ID: "fit", Zoom: 16, AllLayers: true},
 		Controls: MapControls{ShowZoom: true, ShowAttribution: true, MouseWheelZoom: true},
 		Basemap:  MapLayer{Type: "default", Name: "Map", Config: struct{}{}},
 		Layers: []MapLayer{{

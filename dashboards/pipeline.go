@@ -1,6 +1,9 @@
 package dashboards
 
-import "github.com/lamppost-city/lamppost/dashboards/datasource/question"
+import (
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
 
 // Pipeline is how the server does: whether readings flow, wait, or are refused.
 //
@@ -19,9 +22,9 @@ func pipelineStats() []Panel {
 	now := question.Query{Kind: question.Pipeline, View: question.Totals}
 	const away = "The server says nothing of it"
 	return []Panel{
-		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("rps").decimals(1).at(0, 0, 3, 4),
+		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("suffix:/s").override(Matcher{"byName", "Received"}, Property{"unit", "suffix:/s"}).decimals(1).at(0, 0, 3, 4),
 		stat(text{"Written", "Readings written to the store each second, at this moment. Less than received for long means that the store is slow or away.", away}, "lastNotNull", "Written", now).
-			unit("wps").decimals(1).at(3, 0, 3, 4),
+			unit("suffix:/s").override(Matcher{"byName", "Written"}, Property{"unit", "suffix:/s"}).decimals(1).at(3, 0, 3, 4),
 		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible.", away}, "lastNotNull", "Waiting", now).
 			unit("short").banded([]band{{0, green}, {10_000, orange}, {1_000_000, vermillion}}).at(6, 0, 3, 4),
 		stat(text{"Oldest waiting", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).
@@ -39,15 +42,15 @@ func pipelineStats() []Panel {
 
 func pipelineCourse() []Panel {
 	return []Panel{
-		bars(text{"What became of readings", "Accepted, late, duplicate, rejected and missing readings by step. The newest step still grows.", "Nothing was received in this time"}, ledger(question.Steps)).
+		bars(text{"What became of readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late. The newest step still grows.", "Nothing was received in this time"}, ledger(question.Steps)).
 			unit("short").points(100).outcomes().at(0, 4, 12, 10),
-		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why.", "The server says nothing of it"}, []string{"Part", "Ready", "Message"},
-			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 80).at(12, 4, 12, 10),
+		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why.", ""}, []string{"Part", "Ready", "Message"},
+			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 10),
 		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason.", "Nothing was refused in this time"}, ledger(question.Steps)).
-			unit("short").points(100).transformed(refused()).stacked().recolored(manySeries).at(0, 14, 8, 10),
+			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 14, 8, 10),
 		barGauge(text{"Reasons", "How many readings of this time were refused, and why.", "Nothing was refused in this time"}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 14, 8, 10),
-		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history.", "Nothing was refused in this time"},
-			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().at(16, 14, 8, 10),
+		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history.", ""},
+			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 14, 8, 10),
 	}
 }
 
@@ -67,8 +70,17 @@ func refused() Transformation {
 	}{pattern{"/^time$|^Rejected: /"}}}
 }
 
-// recolored colours series in another mode.
-func (p Panel) recolored(mode string) Panel {
-	p.FieldConfig.Defaults.Color = &Color{Mode: mode}
+// byReason gives each reason for refusing a colour.
+func (p Panel) byReason() Panel {
+	colors := []string{vermillion, orange, yellow, purple, blue, skyBlue, green}
+	for i, r := range telemetry.Reasons() {
+		p = p.naming("/: "+r.String()+"$/", colors[i%len(colors)])
+	}
 	return p
+}
+
+// ready says ready and not ready in colours.
+func (p Panel) ready() Panel {
+	words := mapping{Type: "value", Options: map[string]mapped{"true": {"ready", green, 0}, "false": {"not ready", vermillion, 1}}}
+	return p.override(Matcher{"byName", "Ready"}, Property{"mappings", []any{words}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}})
 }

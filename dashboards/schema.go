@@ -5,6 +5,10 @@ import "github.com/lamppost-city/lamppost/dashboards/datasource/question"
 // schemaVersion is that of Grafana 12.0, the oldest one that these dashboards are for; newer ones read it as well.
 const schemaVersion = 41
 
+// pluginVersion says which Grafana the options of panels are written for. Without it they would be taken for old ones and
+// changed as those have to be.
+const pluginVersion = "12.0.0"
+
 // Dashboard is Grafana's classic dashboard model, as far as it is used here.
 type Dashboard struct {
 	UID           string          `json:"uid"`
@@ -104,6 +108,7 @@ type Target struct {
 type Panel struct {
 	ID              int              `json:"id"`
 	Type            string           `json:"type"`
+	PluginVersion   string           `json:"pluginVersion"`
 	Title           string           `json:"title"`
 	Description     string           `json:"description"`
 	GridPos         GridPos          `json:"gridPos"`
@@ -115,6 +120,7 @@ type Panel struct {
 	Links           []Link           `json:"links,omitempty"`
 	MaxDataPoints   int              `json:"maxDataPoints,omitempty"`
 	TimeFrom        string           `json:"timeFrom,omitempty"`
+	HideTime        bool             `json:"hideTimeOverride,omitempty"`
 }
 
 // GridPos is a place on the grid: 24 columns, rows of 30 pixels with 8 between.

@@ -1,6 +1,12 @@
 package dashboards
 
-import "github.com/lamppost-city/lamppost/dashboards/datasource/question"
+import (
+	"regexp"
+	"strings"
+
+	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry"
+)
 
 // Sensor is everything about one sensor.
 //
@@ -20,7 +26,7 @@ const choose = "No such sensor; choose one at the top"
 func sensorStats() []Panel {
 	itself, counted := ofSensor(registered(question.List)), ofSensor(ledger(question.Totals))
 	return []Panel{
-		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen.", choose}, "lastNotNull", "State", itself).at(0, 0, 4, 4),
+		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen.", choose}, "lastNotNull", "State", itself).lit().at(0, 0, 4, 4),
 		stat(text{"Last seen", "When it reported last.", "It has never reported, or there is no such sensor"}, "lastNotNull", "Last seen", itself).unit("dateTimeFromNow").at(4, 0, 4, 4),
 		stat(text{"Completeness", "Part of the readings expected in this time that came; unknown for a sensor without a cadence.", "It has no cadence, or there is no such sensor"}, "lastNotNull", "Completeness", counted).
 			unit("percentunit").decimals(1).banded(completenessBands).at(8, 0, 4, 4),
@@ -39,20 +45,37 @@ func sensorReadings() []Panel {
 	return []Panel{
 		timeSeries(text{
 			"Readings", "All chosen quantities, each with its own unit. Shaded: when it was silent or its clock was wrong.", "It reported nothing in this time, or there is no such sensor",
-		}, measured).unit("").at(0, 4, 16, 10),
-		geomap(text{"Where it stands", "The sensor's site, in the colour of its state.", "It has no place, or there is no such sensor"}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 10),
-		table(text{"Newest readings", "The newest value of each quantity and channel.", "It has not reported yet, or there is no such sensor"},
+		}, measured).byQuantity().at(0, 4, 16, 9),
+		geomap(text{"Where it stands", "The sensor's site, in the colour of its state.", "It has no place, or there is no such sensor"}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 9),
+		table(text{"Newest readings", "The newest value of each quantity and channel.", ""},
 			[]string{"Measured quantity", "Channel", "Value", "Unit", "In words", "Measured"}, now).
-			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).at(0, 14, 8, 10),
-		bars(text{"What came of its readings", "Accepted, late, duplicate, rejected and missing readings by step.", "It was not expected to report in this time, or there is no such sensor"},
-			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(8, 14, 8, 10),
-		timeSeries(text{"As they come", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen.", "It reported nothing in the last 15 minutes, or there is no such sensor"},
-			coming).unit("").since("15m").at(16, 14, 8, 10),
+			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Channel", 75).width("Value", 75).width("Unit", 60).width("In words", 85).width("Measured", 140).at(0, 13, 8, 10),
+		bars(text{"What came of its readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late.", "It was not expected to report in this time, or there is no such sensor"},
+			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(8, 13, 8, 10),
+		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen.", "It reported nothing in the last 15 minutes, or there is no such sensor"},
+			coming).byQuantity().since("15m").at(16, 13, 8, 10),
 	}
 }
 
-// outcomes shows of the ledger's counters what became of readings, in their colours, and hides the others.
+// outcomes shows of the ledger's counters what became of readings, in their colours, and hides the others. Late ones are
+// among the accepted, and drawn as a line.
 func (p Panel) outcomes() Panel {
 	return p.transformed(only("time", "Accepted", "Late", "Duplicate", "Rejected", "Missing")...).stacked().
-		naming("Accepted", skyBlue).naming("Late", yellow).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange)
+		naming("Late", yellow, Property{"custom.drawStyle", "line"}, Property{"custom.stacking", ModeOnly{"none"}}, Property{"custom.fillOpacity", 0}, Property{"custom.lineWidth", 2}).
+		naming("Accepted", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange)
+}
+
+// byQuantity gives each quantity of the catalogue a colour, so that those of one sensor differ, as far as there are colours.
+func (p Panel) byQuantity() Panel {
+	colors := []string{blue, orange, green, purple, skyBlue, vermillion, yellow}
+	titles := make([][]string, len(colors))
+	for i, q := range telemetry.Quantities() {
+		titles[i%len(colors)] = append(titles[i%len(colors)], regexp.QuoteMeta(q.Title))
+	}
+	for i, color := range colors {
+		p = p.naming("/^("+strings.Join(titles[i], "|")+")(,|$)/", color)
+	}
+	fill := 0
+	p.FieldConfig.Defaults.Custom.FillOpacity = &fill
+	return p
 }

@@ -2,7 +2,6 @@ package dashboards
 
 // The colours of Okabe and Ito, which people with any colour vision tell apart.
 const (
-	black      = "#000000"
 	orange     = "#E69F00"
 	skyBlue    = "#56B4E9"
 	green      = "#009E73"
@@ -13,9 +12,13 @@ const (
 	grey       = "#999999"
 )
 
-// manySeries is the colour mode of lines of which nobody knows beforehand how many there will be: by their newest value,
-// from blue over yellow to red, which keeps its order for every colour vision.
-const manySeries = "continuous-BlYlRd"
+const (
+	// ink is the colour of text, dark or light as the theme is: for lines of which nobody knows beforehand how many there
+	// will be, and of which the pointer names each.
+	ink = "text"
+	// lowToHigh colours values from blue over yellow to red, which keeps its order for every colour vision.
+	lowToHigh = "continuous-BlYlRd"
+)
 
 // band begins at a value, in the quantity's unit. The first one of a list begins at minus infinity.
 type band struct {
@@ -34,7 +37,7 @@ var (
 )
 
 func airBands(fair, moderate, poor, veryPoor, extremelyPoor float64) []band {
-	return []band{{0, skyBlue}, {fair, green}, {moderate, yellow}, {poor, orange}, {veryPoor, vermillion}, {extremelyPoor, purple}}
+	return []band{{0, blue}, {fair, green}, {moderate, yellow}, {poor, orange}, {veryPoor, vermillion}, {extremelyPoor, purple}}
 }
 
 // Limits that the law or WHO sets, for descriptions. Law: Directive (EU) 2024/2881, annex I, values to be met by 2030; O3: its
@@ -49,7 +52,7 @@ const (
 var (
 	// noiseBands are those in which the Environmental Noise Directive (2002/49/EC, annex VI) counts people: from 55, 65 and 75 dB(A).
 	// WHO (Environmental noise guidelines, 2018) advises to keep road noise below 53 dB(A) over day, evening and night.
-	noiseBands = []band{{0, skyBlue}, {55, yellow}, {65, orange}, {75, vermillion}}
+	noiseBands = []band{{0, blue}, {55, yellow}, {65, orange}, {75, vermillion}}
 	// voltageBands are 230 V ± 10 % (EN 50160, 4.2.2).
 	voltageBands = []band{{0, vermillion}, {207, green}, {253, vermillion}}
 	// frequencyBands are 50 Hz ± 1 % (EN 50160, 4.2.1).
@@ -58,20 +61,23 @@ var (
 	powerFactorBands = []band{{-1, orange}, {0.9, green}}
 	// riverBands are the alert levels of the demonstration city's river, in metres above the gauge's zero: each gauge has levels
 	// of its own, which are set here in the place of these.
-	riverBands = []band{{0, skyBlue}, {2.6, yellow}, {3.2, orange}, {3.8, vermillion}}
+	riverBands = []band{{0, blue}, {2.6, yellow}, {3.2, orange}, {3.8, vermillion}}
 	// crowdBands are for a square of some 400 m²: beyond two people on a square metre walking gets slow (J. J. Fruin, Pedestrian
 	// planning and design, 1971, level of service E).
-	crowdBands = []band{{0, skyBlue}, {400, yellow}, {800, vermillion}}
+	crowdBands = []band{{0, blue}, {400, yellow}, {800, vermillion}}
 	// completenessBands: 90 % is the data capture that Directive (EU) 2024/2881, annex V, asks of fixed measurements.
 	completenessBands = []band{{0, vermillion}, {0.9, orange}, {0.98, green}}
 	// occupancyBands: between a fifth and a third of the time occupied, traffic turns from flowing to standing.
-	occupancyBands = []band{{0, skyBlue}, {0.2, yellow}, {0.33, vermillion}}
+	occupancyBands = []band{{0, blue}, {0.2, yellow}, {0.33, vermillion}}
+	// speedBands are for streets with 50 km/h, as parts of the free speed: 30, 50 and 67 % are where the levels of service F, D and C
+	// end (Highway Capacity Manual 2010, exhibit 16-4).
+	speedBands = []band{{0, vermillion}, {15, orange}, {25, yellow}, {33, blue}}
 	// fullBands are for what fills: containers, car parks, the spool.
-	fullBands = []band{{0, skyBlue}, {0.75, yellow}, {0.9, vermillion}}
+	fullBands = []band{{0, blue}, {0.75, yellow}, {0.9, vermillion}}
 	// noneBands are for what should not be there at all.
 	noneBands = []band{{0, green}, {1, orange}}
 	// plainBands are for what is neither good nor bad.
-	plainBands = []band{{0, skyBlue}}
+	plainBands = []band{{0, blue}}
 )
 
 func thresholds(bands []band) *Thresholds {

@@ -17,11 +17,11 @@ func Traffic() Dashboard {
 func trafficStats() []Panel {
 	return []Panel{
 		stat(text{
-			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
+			"Vehicles in an hour", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
 			"No lane detector reported in the last hour",
 		}, "sum", "", history("city", "intensity")).unit("short").since("1h").at(0, 0, 4, 4),
 		stat(text{
-			"Bicycles", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.", "No bicycle counter reported in the last hour",
+			"Bicycles in an hour", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.", "No bicycle counter reported in the last hour",
 		}, "sum", "", history("city", "bicycles")).unit("short").since("1h").at(4, 0, 4, 4),
 		stat(text{
 			"Mean speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
@@ -40,7 +40,7 @@ func trafficStats() []Panel {
 }
 
 func trafficCourse() []Panel {
-	states := []state{{"free", skyBlue}, {"congested", vermillion}}
+	states := []state{{"free", blue}, {"congested", vermillion}}
 	return []Panel{
 		timeSeries(text{
 			"Flow, and a week before",
@@ -50,17 +50,17 @@ func trafficCourse() []Panel {
 		timeSeries(text{
 			"Speed, and a week before", "Mean speed of all lanes. Dashed: the same hours a week before.", "No lane detector reported in this time",
 		}, compared(history("city", "speed"), "week")).unit("velocitykmh").points(100).besideBefore(green).at(8, 4, 8, 7),
-		timeSeries(text{
-			"Occupancy by district", "Part of the time for which a vehicle stands over a detector. Above a fifth, traffic begins to stand. Click a line for its district.",
+		bandTimeline(text{
+			"Occupancy by district", "Part of the time for which a vehicle stands over a detector. Above a fifth, traffic begins to stand.",
 			"No lane detector reported in this time",
-		}, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 7),
+		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 7),
 		over(text{
 			"Speed over occupancy, first lanes now",
 			"Each point is a lane detector: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
 			"No lane detector has reported yet",
-		}, "occupancy/1", "speed/1", firstLanes()).each(toSensor(ofRow)).at(0, 11, 8, 7),
+		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 11, 8, 7),
 		lines(text{
-			"Travel times to the centre", "Seconds from each place to the centre. Click a line for its sensor.", "No route reported in this time",
+			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.", "No route reported in this time",
 		}, history("sensor", "travel_time")).unit("s").points(100).each(toSensor(ofLine)).at(8, 11, 8, 7),
 		stateTimeline(text{
 			"Congestion of routes", "When each route to the centre was congested at some moment of a step.", "No route reported in this time",
@@ -71,16 +71,17 @@ func trafficCourse() []Panel {
 func trafficPlaces() []Panel {
 	return []Panel{
 		table(text{
-			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.", "No lane detector has reported yet",
-		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).unit("velocitykmh").
-			transformed(sorted("Mean speed", false), first(20)).opening().width("Channel", 80).at(0, 18, 8, 6),
-		bars(text{
-			"Bicycles by direction", "Bicycles in each step, by direction. The newest step still grows.", "No bicycle counter reported in this time",
-		}, history("channel", "bicycles")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).stacked().at(8, 18, 8, 6),
+			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.", "",
+		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).
+			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 18, 8, 6),
+		timeSeries(text{
+			"Bicycles by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.", "No bicycle counter reported in this time",
+		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 18, 8, 6),
 		table(text{
-			"Car parks", "How full each car park is now, the fullest first.", "No car park has reported yet",
+			"Car parks", "How full each car park is now, the fullest first.", "",
 		}, []string{"Sensor", "Place", "Free parking spots", "Full"}, newest("available_spots", "occupied_spots", "total_spots")).
 			transformedFirst(ratioOf("Full", "Taken parking spots", "Parking spots")).transformed(sorted("Full", true)).
-			gaugedIn("Full", fullBands).percent("Full").opening().at(16, 18, 8, 6),
+			gaugedIn("Full", fullBands).percent("Full").width("Sensor", 110).width("Full", 140).
+			override(Matcher{"byName", "Free parking spots"}, Property{"displayName", "Free"}, Property{"custom.width", 70}).opening().at(16, 18, 8, 6),
 	}
 }
