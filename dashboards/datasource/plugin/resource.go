@@ -29,6 +29,9 @@ type Choice struct {
 	Domain string   `json:"domain,omitempty"`
 	Kind   string   `json:"kind,omitempty"`
 	States []string `json:"states,omitempty"`
+	// Lon and Lat are a site's.
+	Lon *float64 `json:"lon,omitempty"`
+	Lat *float64 `json:"lat,omitempty"`
 }
 
 // Choices is the answer of every list. Total counts those that were left out as well.
@@ -177,7 +180,7 @@ func (d *Datasource) siteChoices(ctx context.Context, params url.Values) ([]Choi
 	sites, err := d.sites(ctx, asked{Query: question.Query{Districts: params["district"], Domains: params["domain"]}})
 	all := make([]Choice, len(sites))
 	for i, s := range sites {
-		all[i] = Choice{Value: s.ID, Label: cmp.Or(s.Title, s.ID), Description: s.District}
+		all[i] = Choice{Value: s.ID, Label: cmp.Or(s.Title, s.ID), Description: s.District, Lon: s.Lon, Lat: s.Lat}
 	}
 	return all, err
 }

@@ -1,0 +1,190 @@
+import { type Kind, type LamppostQuery } from './types';
+
+/** A value that can be picked, and its words. */
+export interface Pick<T extends string = string> {
+  value: T;
+  label: string;
+  description?: string;
+}
+
+export const KINDS: Pick<Kind>[] = [
+  { value: 'history', label: 'History', description: 'Readings over time' },
+  { value: 'latest', label: 'Latest', description: 'The newest readings, with place and state' },
+  { value: 'ledger', label: 'Ledger', description: 'What came, what was refused, what is missing' },
+  { value: 'sensors', label: 'Sensors', description: 'Who is registered, and whether they report' },
+  { value: 'pipeline', label: 'Pipeline', description: 'How the server itself is doing' },
+];
+
+/** The views of each kind; the first is the one without a choice. */
+export const VIEWS: Record<Kind, Pick[]> = {
+  history: [],
+  latest: [
+    { value: 'sensors', label: 'By sensor', description: 'A row for each sensor, a column for each quantity' },
+    { value: 'readings', label: 'By reading', description: 'A row for each reading' },
+  ],
+  ledger: [
+    { value: 'totals', label: 'Totals' },
+    { value: 'steps', label: 'Over time' },
+    { value: 'reasons', label: 'Refused, by reason' },
+    { value: 'each', label: 'By sensor' },
+  ],
+  sensors: [
+    { value: 'list', label: 'Sensors' },
+    { value: 'sites', label: 'Sites' },
+    { value: 'districts', label: 'Districts' },
+  ],
+  pipeline: [
+    { value: 'totals', label: 'Numbers' },
+    { value: 'parts', label: 'Parts' },
+  ],
+  events: [],
+};
+
+export const AGGREGATES: Pick[] = [
+  { value: '', label: 'As fits', description: 'Sum for counts, maximum for counters, mean for the rest' },
+  { value: 'mean', label: 'Mean' },
+  { value: 'min', label: 'Minimum' },
+  { value: 'max', label: 'Maximum' },
+  { value: 'sum', label: 'Sum' },
+  { value: 'count', label: 'Number of readings' },
+  { value: 'p50', label: 'Median' },
+  { value: 'p95', label: '95th percentile' },
+];
+
+export const STEPS: Pick[] = [
+  { value: '', label: 'Automatic', description: 'As the width of the panel allows' },
+  { value: 'raw', label: 'As they are', description: 'Every reading' },
+  ...['10s', '1m', '5m', '15m', '30m', '1h', '6h', '12h', '1d', '7d'].map((value) => ({ value, label: value })),
+];
+
+export const GROUPS: Pick[] = [
+  { value: 'sensor', label: 'sensor' },
+  { value: 'site', label: 'site' },
+  { value: 'district', label: 'district' },
+  { value: 'channel', label: 'channel' },
+  { value: 'domain', label: 'domain' },
+  { value: 'city', label: 'the whole city' },
+];
+
+export const COMPARISONS: Pick[] = [
+  { value: 'day', label: 'a day before' },
+  { value: 'week', label: 'a week before' },
+  { value: 'year', label: 'a year before' },
+];
+
+export const STATES: Pick[] = [
+  { value: 'ok', label: 'ok' },
+  { value: 'silent', label: 'silent' },
+  { value: 'never', label: 'never seen' },
+];
+
+export const DOMAINS: Pick[] = [
+  { value: 'traffic', label: 'Traffic' },
+  { value: 'energy', label: 'Energy' },
+  { value: 'safety', label: 'Safety' },
+];
+
+export const SORTS: Pick[] = [
+  { value: '', label: 'As they are' },
+  { value: 'missing', label: 'Most missing' },
+  { value: 'rejected', label: 'Most refused' },
+  { value: 'last_seen', label: 'Longest silent' },
+];
+
+export const LIMITS: Pick[] = ['10', '25', '50', '100', '500', '1000'].map((value) => ({ value, label: value }));
+
+export const EVENTS: Pick[] = [
+  { value: 'silence', label: 'Silences' },
+  { value: 'clock', label: 'Clock faults' },
+];
+
+type Field = keyof LamppostQuery;
+
+const PLACES: Field[] = ['districts', 'sites', 'sensors', 'area'];
+
+/** The fields that mean something for a query as it is; the editor shows these and no others. */
+export function fieldsOf(query: LamppostQuery): Set<Field> {
+  const view = viewOf(query);
+  switch (kindOf(query)) {
+    case 'history':
+      return new Set<Field>([
+        'quantities',
+        'domains',
+        ...PLACES,
+        'channel',
+        'step',
+        ...(query.step === 'raw' ? [] : (['aggregate'] as Field[])),
+        ...(query.step === 'raw' || query.live ? [] : (['group', 'gaps'] as Field[])),
+        ...(query.live ? [] : (['compare'] as Field[])),
+        'live',
+      ]);
+    case 'latest':
+      return new Set<Field>(['view', 'quantities', 'domains', ...PLACES, 'channel', 'states', 'live', ...(view === 'readings' ? (['limit'] as Field[]) : [])]);
+    case 'ledger':
+      if (view === 'each') {
+        return new Set<Field>(['view', 'districts', 'sites', 'sensors', 'sort', 'limit']);
+      }
+      return new Set<Field>(['view', 'districts', 'sensors', ...(view === 'steps' ? (['step'] as Field[]) : [])]);
+    case 'sensors':
+      if (view === 'districts') {
+        return new Set<Field>(['view', 'districts', 'limit']);
+      }
+      return new Set<Field>(['view', ...(view === 'list' ? (['quantities', 'sensors'] as Field[]) : []), 'domains', 'districts', 'sites', 'area', 'states', 'limit']);
+    case 'pipeline':
+      return new Set<Field>(['view']);
+    case 'events':
+      return new Set<Field>(['events', 'districts', 'sites', 'sensors', 'limit']);
+  }
+}
+
+export function kindOf(query: LamppostQuery): Kind {
+  return query.kind ?? 'history';
+}
+
+/** The view of a query, also where it is not said. */
+export function viewOf(query: LamppostQuery): string {
+  const views = VIEWS[kindOf(query)];
+  return views.find((v) => v.value === query.view)?.value ?? views[0]?.value ?? '';
+}
+
+const CHOICES: Field[] = [
+  'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', 'area', 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'states',
+  'search', 'sort', 'limit', 'events', 'live',
+];
+
+/** The query with a change made, and without all that does not go with it any more. */
+export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): LamppostQuery {
+  let next: LamppostQuery = { ...query, ...change };
+  if (change.live) {
+    // What comes live are single readings: nothing that combines or compares them goes with it.
+    next = { ...next, group: undefined, compare: undefined, gaps: undefined, aggregate: next.aggregate === 'count' ? undefined : next.aggregate };
+  }
+  if (change.aggregate === 'count') {
+    next.live = undefined;
+  }
+  if (change.group?.includes('city')) {
+    // The whole city goes with nothing else: what was picked last counts.
+    next.group = query.group?.includes('city') ? change.group.filter((g) => g !== 'city') : ['city'];
+  }
+  if (!VIEWS[kindOf(next)].some((v) => v.value === next.view)) {
+    next.view = undefined;
+  }
+  if (kindOf(next) !== 'history' && next.step === 'raw') {
+    next.step = undefined;
+  }
+  const fields = fieldsOf(next);
+  for (const field of CHOICES) {
+    const value = next[field];
+    if (!fields.has(field) || value === '' || value === false || (Array.isArray(value) && value.length === 0)) {
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- one of the fields above
+      delete next[field];
+    }
+  }
+  return next;
+}
+
+/** What a query still lacks before it can be asked; '' if nothing. */
+export function lacks(query: LamppostQuery): string {
+  const named = (query.quantities?.length ?? 0) + (query.sensors?.length ?? 0) + (query.sites?.length ?? 0);
+  return kindOf(query) === 'history' && named === 0 ? 'Choose a quantity' : '';
+}

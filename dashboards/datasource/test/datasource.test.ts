@@ -1,0 +1,55 @@
+import { CoreApp, type DataSourceInstanceSettings, type DataQueryRequest } from '@grafana/data';
+import { firstValueFrom } from 'rxjs';
+import { LamppostDatasource } from '../src/datasource';
+import { type Variables } from '../src/interpolate';
+import { type LamppostOptions, type LamppostQuery, type LamppostVariableQuery } from '../src/types';
+import { type LamppostVariables } from '../src/variables';
+
+const templates: Variables = { getVariables: () => [], replace: (text, _scoped, format) => (text === '$district' ? (format ? format('harbour') : 'harbour') : text) };
+
+function source() {
+  const datasource = new LamppostDatasource({ uid: 'uid-1', type: 'lamppost-city-datasource', jsonData: {} } as unknown as DataSourceInstanceSettings<LamppostOptions>, templates);
+  const asked = jest.fn<Promise<object>, [string, object?]>(() => Promise.resolve({ items: [{ value: 'quay-1', label: 'North quay' }, { value: 'x', label: 'x' }], total: 2 }));
+  datasource.getResource = asked as never;
+  return { datasource, asked };
+}
+
+it('asks nothing of a query that is not complete or is hidden', () => {
+  const { datasource } = source();
+  expect(datasource.filterQuery({ refId: 'A', kind: 'history' })).toBe(false);
+  expect(datasource.filterQuery({ refId: 'A', kind: 'history', quantities: ['speed'] })).toBe(true);
+  expect(datasource.filterQuery({ refId: 'A', kind: 'latest', hide: true })).toBe(false);
+});
+
+it('shows something in Explore without a choice', () => {
+  const { datasource } = source();
+  expect(datasource.filterQuery({ refId: 'A', ...datasource.getDefaultQuery(CoreApp.Explore) })).toBe(true);
+});
+
+it('leaves the search to the server', async () => {
+  const { datasource, asked } = source();
+  await datasource.choices('sensors', { districts: ['$district'] }, 'quay');
+  expect(asked).toHaveBeenCalledWith('sensors', { district: ['harbour'], limit: 100, q: 'quay' });
+});
+
+it('lists values for variables, which depend on others', async () => {
+  const { datasource, asked } = source();
+  const request = { targets: [{ refId: 'v', list: 'sites', districts: ['$district'] }], scopedVars: { __searchFilter: { value: 'no', text: '' } } } as unknown as DataQueryRequest<LamppostVariableQuery>;
+  const variables = datasource.variables as unknown as LamppostVariables;
+  expect((await firstValueFrom(variables.query(request))).data).toEqual([{ text: 'North quay', value: 'quay-1' }, { text: 'x', value: 'x' }]);
+  expect(asked).toHaveBeenCalledWith('sites', { district: ['harbour'], limit: 1000, q: 'no' });
+});
+
+it('offers labels and their values to ad hoc filters, and only those that fit the others', async () => {
+  const { datasource, asked } = source();
+  expect((await datasource.getTagKeys()).map((k) => k.text)).toEqual(['district', 'site', 'sensor', 'quantity', 'domain', 'channel']);
+  const filters = [{ key: 'district', operator: '=', value: 'harbour' }, { key: 'site', operator: '!=', value: 'quay-2' }];
+  expect(await datasource.getTagValues({ key: 'sensor', filters })).toEqual([{ text: 'North quay (quay-1)', value: 'quay-1' }, { text: 'x', value: 'x' }]);
+  expect(asked).toHaveBeenCalledWith('sensors', { district: ['harbour'], limit: 1000 });
+});
+
+it('asks for events where an annotation is wanted, whatever the query was', () => {
+  const { datasource } = source();
+  const annotation = { name: 'Silences', target: { refId: 'Anno', kind: 'history', districts: ['harbour'] } as LamppostQuery } as never;
+  expect(datasource.annotations?.prepareQuery?.(annotation)).toEqual({ refId: 'Anno', kind: 'events', districts: ['harbour'] });
+});

@@ -1,0 +1,161 @@
+import '@testing-library/jest-dom';
+import { type DataSourceSettings } from '@grafana/data';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import React, { useState } from 'react';
+import { bounds } from '../src/components/AreaFields';
+import { ConfigEditor } from '../src/components/ConfigEditor';
+import { QueryEditor } from '../src/components/QueryEditor';
+import { VariableEditor } from '../src/components/VariableEditor';
+import { type LamppostDatasource } from '../src/datasource';
+import { type Choice, type LamppostOptions, type LamppostQuery, type LamppostSecrets, type LamppostVariableQuery } from '../src/types';
+
+const LISTS: Record<string, Choice[]> = {
+  quantities: [{ value: 'speed', label: 'Mean speed', description: 'speed in km/h' }, { value: 'no2', label: 'Nitrogen dioxide' }],
+  districts: [{ value: 'harbour', label: 'Harbour' }],
+  sites: [{ value: 'quay-1', label: 'North quay', lon: 10.01, lat: 53.51 }, { value: 'quay-2', label: 'South quay', lon: 10.02, lat: 53.5 }],
+  sensors: [{ value: 'cam-1', label: 'Camera' }],
+  channels: [{ value: 'lane-1', label: 'lane-1' }],
+};
+
+function source() {
+  const choices = jest.fn((list: string, _of: unknown, search = '') => Promise.resolve((LISTS[list] ?? []).filter((c) => c.label.toLowerCase().includes(String(search).toLowerCase()))));
+  const datasource = { choices, templates: { getVariables: () => [{ name: 'district', type: 'query' }], replace: (s: string) => s } } as unknown as LamppostDatasource;
+  return { choices, datasource };
+}
+
+/** The control of a field of the query. */
+function field(name: string): HTMLElement {
+  const found = document.getElementById(`lamppost-A-${name}`);
+  if (!found) {
+    throw new Error(`no control for ${name} is shown`);
+  }
+  return found;
+}
+
+/** Lets what waits come about: lists are asked for a moment after a key. */
+const settled = () => act(async () => { await new Promise((done) => setTimeout(done, 250)); });
+
+beforeAll(() => {
+  // Lists show what has room: without a size they would show nothing.
+  Object.defineProperty(HTMLElement.prototype, 'offsetHeight', { configurable: true, value: 400 });
+  Object.defineProperty(HTMLElement.prototype, 'offsetWidth', { configurable: true, value: 400 });
+  Element.prototype.getBoundingClientRect = () => ({ width: 400, height: 400, top: 0, left: 0, bottom: 400, right: 400, x: 0, y: 0, toJSON: () => ({}) });
+});
+
+function Edited({ datasource, query, seen, run }: { datasource: LamppostDatasource; query: LamppostQuery; seen: (q: LamppostQuery) => void; run: () => void }) {
+  const [current, setCurrent] = useState(query);
+  return <QueryEditor datasource={datasource} query={current} onRunQuery={run} onChange={(q) => { setCurrent(q); seen(q); }} />;
+}
+
+function editor(query: LamppostQuery) {
+  const { choices, datasource } = source();
+  const seen = jest.fn<undefined, [LamppostQuery]>();
+  const run = jest.fn<undefined, []>();
+  render(<Edited datasource={datasource} query={query} seen={seen} run={run} />);
+  const last = () => seen.mock.calls[seen.mock.calls.length - 1]?.[0];
+  return { choices, last, run };
+}
+
+describe('the editor of a query', () => {
+  it('says what is lacking, and asks nothing before it is there', () => {
+    const { run } = editor({ refId: 'A' });
+    expect(screen.getByText('Choose a quantity')).toBeInTheDocument();
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it('is worked with keys alone: search, arrow, enter', async () => {
+    const { last, run, choices } = editor({ refId: 'A' });
+    const box = field('quantities');
+    act(() => box.focus());
+    fireEvent.change(box, { target: { value: 'nitro' } });
+    await settled();
+    expect(choices).toHaveBeenLastCalledWith('quantities', {}, 'nitro');
+    fireEvent.keyDown(box, { key: 'ArrowDown' });
+    fireEvent.keyDown(box, { key: 'Enter' });
+    await waitFor(() => expect(last()?.quantities).toEqual(['no2']));
+    expect(run).toHaveBeenCalled();
+    expect(screen.queryByText('Choose a quantity')).not.toBeInTheDocument();
+  });
+
+  it('offers sensors that fit what else is chosen', async () => {
+    const { choices } = editor({ refId: 'A', quantities: ['speed'], districts: ['harbour'] });
+    fireEvent.change(field('sensors'), { target: { value: 'cam' } });
+    await settled();
+    expect(choices).toHaveBeenLastCalledWith('sensors', { quantities: ['speed'], districts: ['harbour'] }, 'cam');
+  });
+
+  it('offers the variables of the dashboard', async () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'] });
+    const box = field('districts');
+    act(() => box.focus());
+    fireEvent.change(box, { target: { value: '$d' } });
+    await settled();
+    fireEvent.keyDown(box, { key: 'ArrowDown' });
+    fireEvent.keyDown(box, { key: 'Enter' });
+    await waitFor(() => expect(last()?.districts).toEqual(['$district']));
+  });
+
+  it('shows only what goes with the rest', () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'], group: ['site'] });
+    expect(screen.getByLabelText('A line for each')).toBeInTheDocument();
+    fireEvent.click(screen.getByLabelText('Live'));
+    expect(last()).toEqual({ refId: 'A', quantities: ['speed'], live: true });
+    expect(screen.queryByLabelText('A line for each')).not.toBeInTheDocument();
+    fireEvent.click(within(screen.getByRole('radiogroup', { name: 'Question' })).getByLabelText('Pipeline'));
+    expect(last()).toEqual({ refId: 'A', kind: 'pipeline' });
+    expect(screen.queryByLabelText('Quantities')).not.toBeInTheDocument();
+  });
+
+  it('begins an area as the place of the sites, so that nobody has to know a position', async () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'] });
+    fireEvent.click(screen.getByRole('button', { name: 'Everywhere; choose a part' }));
+    await settled();
+    expect(last()?.area).toEqual({ west: 10.009, south: 53.499, east: 10.021, north: 53.511 });
+    fireEvent.change(screen.getByLabelText('west'), { target: { value: '11' } }); // east of the east: not taken
+    expect(last()?.area?.west).toBe(10.009);
+    fireEvent.change(screen.getByLabelText('west'), { target: { value: '10' } });
+    expect(last()?.area?.west).toBe(10);
+  });
+
+  it('has a name for every control', () => {
+    editor({ refId: 'A', quantities: ['speed'] });
+    for (const control of [...screen.getAllByRole('combobox'), ...screen.getAllByRole('switch')]) {
+      expect(control).toHaveAccessibleName();
+    }
+  });
+});
+
+it('places without a position have no area', () => {
+  expect(bounds([{ value: 'a', label: 'a' }])).toBeUndefined();
+});
+
+it('a variable depends only on what its list can', () => {
+  const onChange = jest.fn<undefined, [LamppostVariableQuery]>();
+  const query: LamppostVariableQuery = { refId: 'v', list: 'sensors', districts: ['$district'], quantities: ['speed'] };
+  render(<VariableEditor datasource={source().datasource} query={query as never} onChange={onChange as never} onRunQuery={() => undefined} />);
+  expect(screen.getByLabelText('Of districts')).toBeInTheDocument();
+  expect(screen.getByLabelText('Of quantities')).toBeInTheDocument();
+});
+
+describe('the settings', () => {
+  const settings = { url: '', jsonData: {}, secureJsonFields: {}, secureJsonData: {} } as unknown as DataSourceSettings<LamppostOptions, LamppostSecrets>;
+
+  it('keep the token among what Grafana encrypts, without the spaces of a paste', () => {
+    const onOptionsChange = jest.fn();
+    render(<ConfigEditor options={settings} onOptionsChange={onOptionsChange} />);
+    fireEvent.change(screen.getByLabelText('Token'), { target: { value: ' abc\n' } });
+    expect(onOptionsChange).toHaveBeenCalledWith({ ...settings, secureJsonData: { token: 'abc' } });
+  });
+  it('never show a token that is kept', () => {
+    render(<ConfigEditor options={{ ...settings, secureJsonFields: { token: true } }} onOptionsChange={() => undefined} />);
+    expect(screen.getByLabelText('Token')).toBeDisabled();
+    expect(screen.getByLabelText('Token')).toHaveValue('configured');
+  });
+  it('ask for a certificate only where there is to be one', () => {
+    const { rerender } = render(<ConfigEditor options={settings} onOptionsChange={() => undefined} />);
+    expect(screen.queryByLabelText('CA certificate')).not.toBeInTheDocument();
+    rerender(<ConfigEditor options={{ ...settings, jsonData: { tlsAuthWithCACert: true } }} onOptionsChange={() => undefined} />);
+    expect(screen.getByLabelText('CA certificate')).toBeInTheDocument();
+    expect(screen.getByLabelText('Server name')).toBeInTheDocument();
+  });
+});

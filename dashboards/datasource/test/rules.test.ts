@@ -1,0 +1,78 @@
+import { AGGREGATES, changed, COMPARISONS, fieldsOf, GROUPS, KINDS, lacks, STEPS, VIEWS } from '../src/rules';
+import { type LamppostQuery } from '../src/types';
+
+const history: LamppostQuery = { refId: 'A', kind: 'history', quantities: ['speed'] };
+
+describe('what is picked', () => {
+  it('takes away what does not go with it', () => {
+    const grouped = changed(history, { group: ['site'], compare: ['week'], gaps: true, aggregate: 'count' });
+    expect(changed(grouped, { live: true })).toEqual({ ...history, live: true });
+    expect(changed(grouped, { step: 'raw' })).toEqual({ ...history, step: 'raw', compare: ['week'] });
+    expect(changed(grouped, { kind: 'latest' })).toEqual({ ...history, kind: 'latest' });
+    expect(changed({ ...history, live: true }, { aggregate: 'count' })).toEqual({ ...history, aggregate: 'count' });
+  });
+  it('is the whole city or parts of it, whichever came last', () => {
+    expect(changed({ ...history, group: ['site'] }, { group: ['site', 'city'] }).group).toEqual(['city']);
+    expect(changed({ ...history, group: ['city'] }, { group: ['city', 'district'] }).group).toEqual(['district']);
+  });
+  it('leaves nothing empty behind', () => {
+    expect(changed({ ...history, districts: ['harbour'], step: '5m' }, { districts: [], step: '' })).toEqual(history);
+  });
+  it('keeps what Grafana added', () => {
+    const datasource = { type: 'lamppost-city-datasource', uid: 'x' };
+    expect(changed({ ...history, hide: true, datasource }, { kind: 'pipeline' })).toEqual({ refId: 'A', kind: 'pipeline', hide: true, datasource });
+  });
+});
+
+// The same rules as those of the backend, over all that can be picked one after the other.
+describe('no way through the editor', () => {
+  const picks: Partial<LamppostQuery>[] = [
+    ...KINDS.map(({ value }) => ({ kind: value })),
+    ...Object.values(VIEWS).flatMap((views) => views.map(({ value }) => ({ view: value }))),
+    ...AGGREGATES.map(({ value }) => ({ aggregate: value })),
+    ...STEPS.slice(0, 4).map(({ value }) => ({ step: value })),
+    ...GROUPS.map(({ value }) => ({ group: [value] })),
+    ...COMPARISONS.map(({ value }) => ({ compare: [value] })),
+    { live: true }, { gaps: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
+  ];
+  it('ends in a query that the backend refuses', () => {
+    for (const first of picks) {
+      for (const second of picks) {
+        for (const third of picks) {
+          let query = history;
+          for (const pick of [first, second, third]) {
+            const field = Object.keys(pick)[0] as keyof LamppostQuery;
+            const shown = field === 'view' ? VIEWS[query.kind ?? 'history'].some((v) => v.value === pick.view) : fieldsOf(query).has(field);
+            if (field === 'kind' || shown) { // what is not shown cannot be picked
+              query = changed(query, pick);
+            }
+          }
+          expect(faults(query)).toEqual([]);
+        }
+      }
+    }
+  });
+});
+
+/** question.Check in short. */
+function faults(q: LamppostQuery): string[] {
+  const combined = (q.group?.length ?? 0) + (q.compare?.length ?? 0) > 0 || Boolean(q.gaps);
+  const views = VIEWS[q.kind ?? 'history'].map((v) => v.value);
+  return [
+    q.view && !views.includes(q.view) ? 'view' : '',
+    q.kind !== 'history' && (combined || q.aggregate) ? 'belongs to history' : '',
+    q.kind !== 'history' && q.step && !(q.kind === 'ledger' && q.view === 'steps' && q.step !== 'raw') ? 'step' : '',
+    q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
+    q.kind === 'history' && q.live && (combined || q.aggregate === 'count') ? 'live' : '',
+    q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
+    (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
+  ].filter((fault) => fault !== '');
+}
+
+describe('a history', () => {
+  it('wants a quantity, sensors or sites', () => {
+    expect(lacks({ refId: 'A' })).not.toBe('');
+    expect(lacks({ refId: 'A', sensors: ['cam-1'] })).toBe('');
+    expect(lacks({ refId: 'A', kind: 'latest' })).toBe('');
+  });
+});
