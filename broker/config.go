@@ -18,11 +18,12 @@ type Config struct {
 	Listen string `mapstructure:"listen"`
 	// Dir is the folder of the message store. Only one broker may use it at a time.
 	Dir string `mapstructure:"dir"`
-	// TopicRoot is the first level, or levels, of every topic of ours: "city" or "acme/city".
-	TopicRoot string `mapstructure:"topic_root"`
+	// TopicRoot is the first level, or levels, of every topic of ours: "city" or "acme/city". Whoever starts the broker takes
+	// it from what ingest reads, as Subscribers.
+	TopicRoot string `mapstructure:"-"`
 	// Subscribers are the sessions that exist, with their subscriptions, before the first publisher is let in. Their
 	// client ids are kept for who logs in with Session.
-	Subscribers []Subscriber `mapstructure:"subscribers"`
+	Subscribers []Subscriber `mapstructure:"-"`
 	// TLS is the certificate of the MQTT port; without it the port speaks plain MQTT, on loopback only.
 	TLS TLS `mapstructure:"tls"`
 
@@ -56,8 +57,8 @@ type Config struct {
 
 // Subscriber is a persistent session by its MQTT client id, and the topic filters to which it subscribes with QoS 1.
 type Subscriber struct {
-	ClientID string   `mapstructure:"client_id"`
-	Filters  []string `mapstructure:"filters"`
+	ClientID string
+	Filters  []string
 }
 
 // TLS names the PEM files of a certificate chain and its key. They are read again when they change.
@@ -112,8 +113,8 @@ func (c Config) Validate() error {
 		if err := s.check(); err != nil {
 			fault(fmt.Sprintf("subscribers[%d]", i), "%w", err)
 		} else if s.consumers()*c.MaxAckPending > maxAckTotal {
-			fault(fmt.Sprintf("subscribers[%d].filters", i), "%d subscriptions with max_ack_pending %d exceed the %d that one session may hold; lower max_ack_pending",
-				s.consumers(), c.MaxAckPending, maxAckTotal)
+			fault("max_ack_pending", "is %d for each of the %d subscriptions of client %s, which exceeds the %d that one session may hold; at most %d will do",
+				c.MaxAckPending, s.consumers(), s.ClientID, maxAckTotal, maxAckTotal/s.consumers())
 		}
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {

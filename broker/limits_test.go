@@ -202,7 +202,7 @@ func TestConfigurationFaultsAreReportedTogether(t *testing.T) {
 	for _, e := range joined.Unwrap() {
 		keys = append(keys, strings.SplitN(e.Error(), ": ", 2)[0])
 	}
-	want := []string{"listen", "dir", "topic_root", "subscribers[0]", "subscribers[1].filters", "tls", "max_payload_bytes", "sync"}
+	want := []string{"listen", "dir", "topic_root", "subscribers[0]", "max_ack_pending", "tls", "max_payload_bytes", "sync"}
 	if d := cmp.Diff(want, keys); d != "" {
 		t.Errorf("keys (-want +got):\n%s", d)
 	}

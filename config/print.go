@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,11 +17,15 @@ import (
 )
 
 // Print writes the configuration as a YAML file that Load reads, with the source of every value that is not a default
-// in a comment. Secrets are [redacted], and so are passwords within URLs.
-func Print[T any](w io.Writer, cfg T, sources Sources) error {
+// in a comment. Secrets are [redacted], and so are passwords within URLs. Keys that cannot be set, because of what others
+// say, are left out.
+func Print[T any](w io.Writer, cfg T, sources Sources, without ...string) error {
 	value := reflect.ValueOf(cfg)
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, k := range keysOf(value.Type(), "", nil) {
+		if slices.Contains(without, k.path) {
+			continue
+		}
 		leaf, err := leafOf(value.FieldByIndex(k.index), k)
 		if err != nil {
 			return fmt.Errorf("print %s: %w", k.path, err)
