@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -93,19 +92,9 @@ func loadConfig(cmd *cobra.Command) (Config, config.Sources, error) {
 	cfg.complete()
 	// What could not be read has its default, so that the rest can be checked all the same.
 	if err := errors.Join(err, cfg.Validate()); err != nil {
-		return cfg, sources, wrongConfig(err)
+		return cfg, sources, faults.Report("the configuration", err)
 	}
 	return cfg, sources, nil
-}
-
-// wrongConfig lists faults below one another.
-func wrongConfig(err error) error {
-	all := faults.Split(err)
-	lines := make([]string, len(all))
-	for i, fault := range all {
-		lines[i] = "  " + fault.Error()
-	}
-	return fmt.Errorf("the configuration has %d faults:\n%s", len(all), strings.Join(lines, "\n"))
 }
 
 func configCommand() *cobra.Command {

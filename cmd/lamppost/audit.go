@@ -171,11 +171,14 @@ func printAudit(w io.Writer, r api.AuditReport) error {
 	return errSaid
 }
 
+// registryFile in the data folder is the registry.
+const registryFile = "registry.db"
+
 // openRegistry opens the registry of a data folder, beside a running process or without one.
 func openRegistry(ctx context.Context, cfg Config) (*registry.Registry, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return registry.OpenWith(ctx, filepath.Join(cfg.Data, "registry.db"), cfg.Registry, prometheus.NewRegistry(), log)
+	return registry.OpenWith(ctx, filepath.Join(cfg.Data, registryFile), cfg.Registry, prometheus.NewRegistry(), log)
 }

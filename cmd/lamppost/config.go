@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/lamppost-city/lamppost/config"
 	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/ingest"
-	"github.com/lamppost-city/lamppost/internal/certificate"
 	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
@@ -71,14 +69,19 @@ func defaultConfig() Config {
 	return c
 }
 
-// complete fills in what follows from other keys.
-func (c *Config) complete() {
+// complete fills in what follows from other keys, and says from which.
+func (c *Config) complete(sources config.Sources) {
+	data := c.Data != defaultConfig().Data
 	for _, dir := range []struct {
-		set  *string
-		name string
-	}{{&c.Ingest.Dir, "ingest"}, {&c.Broker.Server.Dir, "broker"}, {&c.Store.Server.Dir, "store"}} {
-		if *dir.set == "" {
-			*dir.set = filepath.Join(c.Data, dir.name)
+		set       *string
+		key, name string
+	}{{&c.Ingest.Dir, "ingest.dir", "ingest"}, {&c.Broker.Server.Dir, "broker.server.dir", "broker"}, {&c.Store.Server.Dir, "store.server.dir", "store"}} {
+		if *dir.set != "" {
+			continue
+		}
+		*dir.set = filepath.Join(c.Data, dir.name)
+		if data {
+			sources[dir.key] = "data"
 		}
 	}
 	c.Broker.Server.TopicRoot = c.Ingest.Broker.TopicRoot
@@ -88,50 +91,19 @@ func (c *Config) complete() {
 	}
 	if d := api.DefaultConfig(); c.Demo > 0 && c.HTTP.CityName == d.CityName && c.HTTP.CityZone == d.CityZone {
 		c.HTTP.CityName, c.HTTP.CityZone = "Demonstration city", city.Zone
+		sources["http.city_name"], sources["http.city_zone"] = "demo", "demo"
 	}
 }
 
-// Validate reports every fault, each with its key.
-func (c Config) Validate() error {
-	all := []error{
-		faults.Prefix("http", c.HTTP.Validate()),
-		faults.Prefix("ingest", c.Ingest.Validate()),
-		faults.Prefix("bridges", c.Bridges.Validate()),
-		faults.Prefix("registry", c.Registry.Validate()),
-		faults.Prefix("query", c.Query.Validate()),
-		faults.Prefix("metrics", c.Metrics.Validate()),
-		faults.Prefix("log", c.Log.Validate()),
-	}
-	if !c.Metrics.OnLoopback() && c.HTTP.TLSCertFile == "" && c.Metrics.Validate() == nil {
-		all = append(all, fmt.Errorf("metrics.listen: %s can be reached from outside this machine, which needs TLS; "+
-			"set http.tls_cert_file and http.tls_key_file, which serve the metrics too, or listen on 127.0.0.1", c.Metrics.Listen))
-	}
-	if c.Data == "" {
-		all = append(all, errors.New("data: must name a folder"))
-	}
-	if c.Demo < 0 || c.Demo > 20_000 {
-		all = append(all, fmt.Errorf("demo: must be 0 to 20000 sensors, is %d", c.Demo))
-	}
-	if c.Demo > 0 && !c.Broker.Embedded {
-		all = append(all, errors.New("demo: needs the embedded broker; use lamppost simulate with another one"))
-	}
-	if c.Demo > 0 && c.Broker.Server.TLS.CertFile != "" {
-		all = append(all, errors.New("demo: publishes without TLS; leave broker.server.tls out, or start without it"))
-	}
-	if c.Broker.Embedded {
-		all = append(all, faults.Prefix("broker.server", c.Broker.Server.Validate()))
-	}
+// retentionKey cannot be set while the store is embedded, which knows how long it keeps readings.
+const retentionKey = "ingest.retention"
+
+// derived are the keys that cannot be set because of others.
+func (c Config) derived() []string {
 	if c.Store.Embedded {
-		all = append(all, faults.Prefix("store.server", c.Store.Server.Validate()))
-	} else {
-		all = append(all, faults.Prefix("store.influx", c.Store.Influx.Validate()))
+		return []string{retentionKey}
 	}
-	return errors.Join(all...)
-}
-
-// httpCertificate is what the API, and metrics that others can reach, prove themselves with.
-func (c Config) httpCertificate() certificate.Files {
-	return certificate.Files{Cert: c.HTTP.TLSCertFile, Key: c.HTTP.TLSKeyFile}
+	return nil
 }
 
 // flagKeys are the flags that set keys.
@@ -139,11 +111,16 @@ var flagKeys = map[string]string{
 	"data": "data", "http": "http.listen", "mqtt": "broker.server.listen", "metrics": "metrics.listen", "demo": "demo", "log": "log.level",
 }
 
-// addConfigFlags gives a command the flags that the configuration can be set with.
+// addConfigFlags gives a command the flags with which every command finds its configuration and its data.
 func addConfigFlags(cmd *cobra.Command) {
-	d := defaultConfig()
 	cmd.Flags().String("config", "", "YAML `file` with the configuration; see lamppost config print")
-	cmd.Flags().String("data", d.Data, "`folder` of everything that is kept")
+	cmd.Flags().String("data", defaultConfig().Data, "`folder` of everything that is kept")
+}
+
+// addUpFlags gives a command all flags of lamppost up.
+func addUpFlags(cmd *cobra.Command) {
+	d := defaultConfig()
+	addConfigFlags(cmd)
 	cmd.Flags().String("http", d.HTTP.Listen, "`address` of the page and the API")
 	cmd.Flags().String("mqtt", d.Broker.Server.Listen, "`address` of the embedded broker")
 	cmd.Flags().String("metrics", d.Metrics.Listen, "`address` of the metrics; empty for none")
@@ -153,6 +130,26 @@ func addConfigFlags(cmd *cobra.Command) {
 
 // loadConfig reads and checks the configuration of a command, and reports everything that is wrong with it.
 func loadConfig(cmd *cobra.Command) (Config, config.Sources, error) {
+	cfg, sources, err := readConfig(cmd)
+	if err = errors.Join(err, cfg.Validate()); err != nil {
+		return cfg, sources, faults.Report("the configuration", err)
+	}
+	return cfg, sources, nil
+}
+
+// loadToStart is loadConfig for whoever starts what is configured, or wants to know whether it would: files and passwords have
+// to be there too.
+func loadToStart(cmd *cobra.Command) (Config, error) {
+	cfg, _, err := readConfig(cmd)
+	if err = errors.Join(err, cfg.Validate(), cfg.checkStart(cmd.Context())); err != nil {
+		return cfg, faults.Report("the configuration", err)
+	}
+	return cfg, nil
+}
+
+// readConfig reads the configuration of a command. What could not be read has its default, so that the rest can be checked all
+// the same.
+func readConfig(cmd *cobra.Command) (Config, config.Sources, error) {
 	file, err := cmd.Flags().GetString("config")
 	if err != nil {
 		return Config{}, nil, err
@@ -161,22 +158,13 @@ func loadConfig(cmd *cobra.Command) (Config, config.Sources, error) {
 		File: file, EnvPrefix: "LAMPPOST", Environ: config.Environ(), OtherEnv: []string{"LAMPPOST_TEST_", "LAMPPOST_RECORDINGS"},
 		Flags: cmd.Flags(), FlagKeys: flagKeys,
 	})
-	cfg.complete()
-	// What could not be read has its default, so that the rest can be checked all the same.
-	if err := errors.Join(err, cfg.Validate()); err != nil {
-		return cfg, sources, wrongConfig(err)
+	for _, key := range cfg.derived() {
+		if source, set := sources[key]; set {
+			err = errors.Join(err, fmt.Errorf("%s: is store.server.retention while the store is embedded; set that (%s)", key, source))
+		}
 	}
-	return cfg, sources, nil
-}
-
-// wrongConfig lists faults below one another.
-func wrongConfig(err error) error {
-	all := faults.Split(err)
-	lines := make([]string, len(all))
-	for i, fault := range all {
-		lines[i] = "  " + fault.Error()
-	}
-	return fmt.Errorf("the configuration has %d faults:\n%s", len(all), strings.Join(lines, "\n"))
+	cfg.complete(sources)
+	return cfg, sources, err
 }
 
 func configCommand() *cobra.Command {
@@ -191,21 +179,23 @@ func configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return config.Print(cmd.OutOrStdout(), cfg, sources)
+			return config.Print(cmd.OutOrStdout(), cfg, sources, cfg.derived()...)
 		},
 	}
 	check := &cobra.Command{
 		Use: "check", Short: "Check the configuration and list everything that is wrong with it", Args: cobra.NoArgs,
+		Long: "Check the configuration and list everything for which lamppost up would refuse it: keys and values, certificates that\n" +
+			"cannot be read, and publishers without passwords where the broker can be reached from elsewhere. Nothing is opened.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, _, err := loadConfig(cmd); err != nil {
+			if _, err := loadToStart(cmd); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "the configuration is good")
 			return err
 		},
 	}
-	addConfigFlags(show)
-	addConfigFlags(check)
+	addUpFlags(show)
+	addUpFlags(check)
 	cmd.AddCommand(show, check)
 	return cmd
 }

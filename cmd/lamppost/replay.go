@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/service"
 	"github.com/lamppost-city/lamppost/simulate/replay"
 )
@@ -24,7 +25,7 @@ func replayCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.Paths = args
 			if err := cfg.Validate(); err != nil {
-				return wrongConfig(err)
+				return faults.Report("the configuration", err)
 			}
 			log := service.NewLogger(service.LogConfig{Level: logLevel, Format: "auto"}, os.Stderr)
 			report, err := replay.Run(cmd.Context(), cfg, log)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/service"
 	"github.com/lamppost-city/lamppost/simulate"
 )
@@ -26,7 +27,7 @@ func simulateCommand() *cobra.Command {
 				cfg.Rate = 0
 			}
 			if err := cfg.Validate(); err != nil {
-				return wrongConfig(err)
+				return faults.Report("the configuration", err)
 			}
 			log := service.NewLogger(service.LogConfig{Level: logLevel, Format: "auto"}, os.Stderr)
 			report, err := simulate.Run(cmd.Context(), cfg, log)

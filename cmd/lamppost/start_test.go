@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -138,7 +139,7 @@ func TestWhatCannotRunSaysWhyInOneSentence(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			sentence(t, lamppost.built.Run(t, upOn(dir, c.args...)...), c.words...)
 			// Nothing is harmed: the folder can be used as soon as the cause is gone.
-			if c.words[0] == port || c.args[0] == "--mqtt" {
+			if c.words[0] == port {
 				r := lamppost.built.Run(t, "audit", "--data", dir)
 				if r.Code != 0 {
 					t.Errorf("audit of the folder afterwards: code %d: %s%s", r.Code, r.Stdout, r.Stderr)
@@ -220,6 +221,109 @@ func TestEveryFaultOfAConfigurationIsToldAtOnceWithItsKey(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a wrong configuration made the data folder")
+	}
+}
+
+// TestWhatWouldNotStartIsToldAtOnceByUpAndByTheCheck: what the check calls good is not refused by the start, and nothing comes
+// one by one.
+func TestWhatWouldNotStartIsToldAtOnceByUpAndByTheCheck(t *testing.T) {
+	certFile, keyFile := keyPair(t)
+	_, otherKey := keyPair(t)
+	withPassword := filepath.Join(t.TempDir(), "data")
+	well(t, "publishers", "add", "bridge-1", "--data", withPassword)
+	tls := func(section, cert, key string) string { return fmt.Sprintf(section, cert, key) }
+	const httpTLS, mqttTLS = "http: {tls_cert_file: %q, tls_key_file: %q}\n", "broker: {server: {tls: {cert_file: %q, key_file: %q}}}\n"
+	for _, c := range []struct {
+		name, file, data string
+		args             []string
+		want             []string // the beginnings of its faults, all of them
+	}{
+		{
+			name: "addresses for others, without anything", args: []string{"--http", "0.0.0.0:1", "--mqtt", "0.0.0.0:2", "--metrics", "0.0.0.0:3"},
+			want: []string{"http.listen: 0.0.0.0:1", "metrics.listen: 0.0.0.0:3", "broker.server.listen: 0.0.0.0:2 can be reached from outside this machine, which needs credentials and TLS"},
+		},
+		{
+			name: "ports that are none", args: []string{"--http", "127.0.0.1:99999", "--mqtt", "127.0.0.1:99999", "--metrics", "127.0.0.1:99999"},
+			want: []string{`http.listen: is "127.0.0.1:99999"`, `metrics.listen: is "127.0.0.1:99999"`, `broker.server.listen: is "127.0.0.1:99999"`},
+		},
+		{
+			name: "certificates that are not there", file: tls(httpTLS, "no.pem", keyFile) + tls(mqttTLS, certFile, "no.key"),
+			want: []string{"http.tls_cert_file: read certificate no.pem", "broker.server.tls.cert_file: read certificate " + certFile},
+		},
+		{
+			name: "keys of other certificates", file: tls(httpTLS, certFile, otherKey) + tls(mqttTLS, certFile, otherKey),
+			want: []string{"http.tls_cert_file: read certificate " + certFile, "broker.server.tls.cert_file: read certificate " + certFile},
+		},
+		{
+			name: "a broker for others without passwords", file: tls(mqttTLS, certFile, keyFile), args: []string{"--mqtt", "0.0.0.0:0"},
+			want: []string{"broker.server.listen: 0.0.0.0:0 can be reached from outside this machine, which needs credentials; give publishers passwords"},
+		},
+		{
+			name: "a broker for others without TLS", data: withPassword, args: []string{"--mqtt", "0.0.0.0:0"},
+			want: []string{"broker.server.listen: 0.0.0.0:0 can be reached from outside this machine, which needs TLS; set broker.server.tls.cert_file"},
+		},
+		{name: "a demonstration beside passwords", data: withPassword, args: []string{"--demo", "20"}, want: []string{"demo: a demonstration city publishes without passwords"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := c.data
+			if data == "" {
+				data = filepath.Join(t.TempDir(), "data")
+			}
+			args := append([]string{"--config", write(t, "lamppost.yml", c.file)}, c.args...)
+			for _, command := range [][]string{append([]string{"config", "check", "--data", data}, args...), upOn(data, args...)} {
+				r := lamppost.built.Run(t, command...)
+				text := strings.TrimPrefix(strings.TrimPrefix(r.Stderr, "lamppost: the configuration has a fault: "), fmt.Sprintf("lamppost: the configuration has %d faults:\n", len(c.want)))
+				lines := strings.Split(strings.TrimSpace(text), "\n")
+				if r.Code != 1 || len(lines) != len(c.want) {
+					t.Errorf("%s: code %d, and not %d faults: %s", command[0], r.Code, len(c.want), r.Stderr)
+					continue
+				}
+				for i, want := range c.want {
+					if !strings.HasPrefix(strings.TrimSpace(lines[i]), want) {
+						t.Errorf("%s: %s\nwant %s", command[0], lines[i], want)
+					}
+				}
+			}
+			if _, err := os.Stat(data); c.data == "" && err == nil {
+				t.Error("it made the data folder")
+			}
+		})
+	}
+}
+
+// TestKeysThatFollowFromOthersCannotBeSet: they are not printed, and who sets one is told which to set instead.
+func TestKeysThatFollowFromOthersCannotBeSet(t *testing.T) {
+	printed := well(t, "config", "print")
+	if n := strings.Count(printed, "topic_root:"); n != 1 {
+		t.Errorf("topic_root is printed %d times", n)
+	}
+	if strings.Contains(printed, "subscribers:") {
+		t.Errorf("subscribers are printed:\n%s", printed)
+	}
+	if n := strings.Count(printed, " retention:"); n != 1 {
+		t.Errorf("retention is printed %d times, not once in store.server", n)
+	}
+	if r := lamppost.itself.With("LAMPPOST_STORE_EMBEDDED=false", "LAMPPOST_STORE_INFLUX_URL=http://127.0.0.1:8086", "LAMPPOST_STORE_INFLUX_BUCKET=x", "LAMPPOST_INGEST_RETENTION=48h").Run(t, "config", "print"); !strings.Contains(r.Stdout, "retention: 48h0m0s") {
+		t.Errorf("with a store elsewhere ingest's retention is not printed: code %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	for env, want := range map[string]string{
+		"LAMPPOST_BROKER_SERVER_TOPIC_ROOT=town": "LAMPPOST_BROKER_SERVER_TOPIC_ROOT: unknown variable",
+		"LAMPPOST_INGEST_RETENTION=48h":          "ingest.retention: is store.server.retention while the store is embedded",
+		"LAMPPOST_INGEST_BROKER_TOPIC_ROOT=a//b": `ingest.broker.topic_root: is "a//b"`,
+		"LAMPPOST_INGEST_BROKER_CLIENT_ID=a b":   `ingest.broker.client_id: `,
+		"LAMPPOST_INGEST_BROKER_TOPIC_ROOT=":     "ingest.broker.topic_root: must not be empty",
+		"LAMPPOST_INGEST_BROKER_CLIENT_ID=":      "ingest.broker.client_id: must not be empty",
+	} {
+		sentence(t, lamppost.itself.With(env).Run(t, "config", "check"), "the configuration has a fault: "+want)
+	}
+}
+
+func TestEveryValueThatIsNotADefaultIsPrintedWithItsSource(t *testing.T) {
+	plain := strings.Split(well(t, "config", "print"), "\n")
+	for i, line := range strings.Split(well(t, "config", "print", "--demo", "4", "--data", "elsewhere"), "\n") {
+		if line != plain[i] && !strings.Contains(line, " # from ") {
+			t.Errorf("%q differs from the default %q, and has no source", line, plain[i])
+		}
 	}
 }
 

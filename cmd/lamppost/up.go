@@ -39,14 +39,14 @@ func upCommand() *cobra.Command {
 			"A change asks for the token that the first start writes to DATA/api-token.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := loadConfig(cmd)
+			cfg, err := loadToStart(cmd)
 			if err != nil {
 				return err
 			}
 			return up(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlags(cmd)
+	addUpFlags(cmd)
 	return cmd
 }
 
@@ -86,7 +86,7 @@ func up(ctx context.Context, cfg Config, out, logs io.Writer) (err error) {
 	status := newStatus(out, logs, cfg.Log)
 	c.log = status.logger()
 
-	if c.registry, err = registry.OpenWith(ctx, filepath.Join(cfg.Data, "registry.db"), cfg.Registry, c.metrics, c.log); err != nil {
+	if c.registry, err = registry.OpenWith(ctx, filepath.Join(cfg.Data, registryFile), cfg.Registry, c.metrics, c.log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.registry.Close()) }()
@@ -133,10 +133,6 @@ func (c *town) build() (err error) {
 	c.latest = query.NewLatest(c.cfg.Query, c.metrics)
 	parts = append(parts, c.ingestPart(), c.bridgesPart(), c.apiPart())
 	if c.cfg.Demo > 0 {
-		if c.registry.Required() {
-			return errors.New("a demonstration city publishes without passwords, and publishers have some here; " +
-				"start without it (--demo 0), or on another folder (--data)")
-		}
 		parts = append(parts, service.Part{Name: "demonstration", Run: c.demonstrate})
 	}
 	c.group = service.NewGroup(service.DefaultStopTimeout, c.log, parts...)

@@ -5,6 +5,7 @@ package faults
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Prefix puts "section." before each fault that errors.Join has joined into err. It returns nil for nil.
@@ -30,4 +31,18 @@ func Split(err error) []error {
 		all = append(all, Split(part)...)
 	}
 	return all
+}
+
+// Report is what a command ends with: one fault in a sentence, several below one another. What is what they are faults of,
+// "the configuration".
+func Report(what string, err error) error {
+	all := Split(err)
+	if len(all) == 1 {
+		return fmt.Errorf("%s has a fault: %w", what, all[0])
+	}
+	lines := make([]string, len(all))
+	for i, fault := range all {
+		lines[i] = "  " + fault.Error()
+	}
+	return fmt.Errorf("%s has %d faults:\n%s", what, len(all), strings.Join(lines, "\n"))
 }

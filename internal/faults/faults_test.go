@@ -22,3 +22,13 @@ func TestNoFaultStaysNone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOneFaultIsASentenceAndSeveralAreAList(t *testing.T) {
+	one, two := errors.New("dir: must not be empty"), errors.New("url: must not be empty")
+	if got := faults.Report("the configuration", errors.Join(one)).Error(); got != "the configuration has a fault: dir: must not be empty" {
+		t.Error(got)
+	}
+	if got := faults.Report("the configuration", errors.Join(one, two)).Error(); got != "the configuration has 2 faults:\n  dir: must not be empty\n  url: must not be empty" {
+		t.Error(got)
+	}
+}
