@@ -104,3 +104,11 @@ func TestInitLeavesSettingsAloneThatAreThere(t *testing.T) {
 		}
 	}
 }
+
+func TestAMistypedCommandIsRefused(t *testing.T) {
+	for line, want := range map[string]string{"bogus": "lamppost-bridge has no command", "config prnt": "lamppost-bridge config print?"} {
+		if r := built.bridge.Run(t, strings.Fields(line)...); r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, want) || strings.Count(r.Stderr, "\n") != 1 {
+			t.Errorf("%s: code %d:\n%s%s", line, r.Code, r.Stdout, r.Stderr)
+		}
+	}
+}

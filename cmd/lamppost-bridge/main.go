@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lamppost-city/lamppost/internal/command"
 	"github.com/lamppost-city/lamppost/service"
 )
 
@@ -46,6 +47,7 @@ func root() *cobra.Command {
 		Args:          cobra.NoArgs,
 	}
 	cmd.AddCommand(runCommand(), checkCommand(), initCommand(), driversCommand(), configCommand(), versionCommand())
+	command.Strict(cmd)
 	return cmd
 }
 

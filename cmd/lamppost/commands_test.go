@@ -242,3 +242,12 @@ func TestTheAuditFindsOneTooManyAndOneTooFewInTheSameHour(t *testing.T) {
 	a.dirty("one is there twice, another is missing", [3]int{9, 1, 2}, [3]int{11, 1, 0})
 	a.Stop()
 }
+
+func TestAMistypedCommandIsRefused(t *testing.T) {
+	for line, want := range map[string]string{
+		"bogus": "lamppost has no command", "sensors bogus": "export, import, list, show", "config chek": "lamppost config check?",
+		"publishers bogus x": "add, list, remove", "bridges bogus": "lamppost bridges has no command",
+	} {
+		sentence(t, lamppost.itself.Run(t, strings.Fields(line)...), want)
+	}
+}

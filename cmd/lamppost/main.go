@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lamppost-city/lamppost/internal/command"
 )
 
 func main() {
@@ -45,5 +47,6 @@ func root() *cobra.Command {
 		Args:          cobra.NoArgs,
 	}
 	cmd.AddCommand(upCommand(), simulateCommand(), replayCommand(), auditCommand(), sensorsCommand(), publishersCommand(), bridgesCommand(), configCommand(), versionCommand())
+	command.Strict(cmd)
 	return cmd
 }
