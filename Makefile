@@ -21,10 +21,14 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 # The page is made anew when one of its sources is newer than it.
 PAGE         := console/dist/index.html
 NODE_MODULES := console/node_modules/.package-lock.json
+
+# The npm packages of the Grafana data source.
+PLUGIN         := dashboards/datasource
+PLUGIN_MODULES := $(PLUGIN)/node_modules/.package-lock.json
 PAGE_SOURCES := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
                 $(wildcard console/index.html console/vite.config.ts console/tsconfig*.json)
 
-.PHONY: help up build test lint bench bridge dashboards console tools clean
+.PHONY: help up build test lint bench bridge plugin dashboards console tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,12 +43,13 @@ build: console ## build the page and the programs into bin/
 
 test: ## install what the tests need, and run all of them
 	@scripts/prepare-tests.sh
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build $(PLUGIN_MODULES)
 	go test -race -timeout 20m -p 2 $(TEST) ./...
 	cd console && npm test
+	cd $(PLUGIN) && npm test
 	cd console && npm run e2e
 
-lint: tools $(NODE_MODULES) ## look for mistakes without running anything
+lint: tools $(NODE_MODULES) $(PLUGIN_MODULES) ## look for mistakes without running anything
 	bin/golangci-lint run ./...
 	@unformatted=$$(bin/gofumpt -l .); if [ -n "$$unformatted" ]; then \
 		echo "not as gofumpt writes it; run bin/gofumpt -w on:"; echo "$$unformatted"; exit 1; \
@@ -53,12 +58,17 @@ lint: tools $(NODE_MODULES) ## look for mistakes without running anything
 	go run ./dashboards/write -check dashboards/provisioned
 	cd console && npm run lint
 	cd console && npm run typecheck
+	cd $(PLUGIN) && npm run lint
+	cd $(PLUGIN) && npm run typecheck
 
 bench: ## measure ingest beside a bare MQTT client and the store alone
 	go run ./internal/bench $(BENCH)
 
 bridge: ## build the bridge and its package for every kind of board into build/bridge/
 	@scripts/bridge.sh
+
+plugin: $(PLUGIN_MODULES) ## build the Grafana data source for every system into build/plugin/
+	@scripts/plugin.sh
 
 dashboards: ## write the Grafana dashboards into dashboards/provisioned/
 	go run ./dashboards/write dashboards/provisioned
@@ -78,4 +88,8 @@ $(PAGE): $(PAGE_SOURCES) $(NODE_MODULES)
 
 $(NODE_MODULES): console/package.json console/package-lock.json
 	cd console && npm ci --no-progress
+	@touch $@
+
+$(PLUGIN_MODULES): $(PLUGIN)/package.json $(PLUGIN)/package-lock.json
+	cd $(PLUGIN) && npm ci --no-progress
 	@touch $@
