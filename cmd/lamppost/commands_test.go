@@ -39,8 +39,8 @@ func TestSensorsAreImportedListedShownAndExported(t *testing.T) {
 	if out := well(t, "sensors", "import", "--data", data, "--dry-run", file); out != "would import 3 rows: 3 created, 0 updated, 0 unchanged\n" {
 		t.Errorf("dry run: %s", out)
 	}
-	if out := well(t, "sensors", "list", "--data", data); strings.Contains(out, "loop-1") {
-		t.Errorf("the dry run changed something: %s", out)
+	if _, err := os.Stat(data); err == nil {
+		t.Error("the dry run made the data folder")
 	}
 	if out := well(t, "sensors", "import", "--data", data, file); out != "imported 3 rows: 3 created, 0 updated, 0 unchanged\n" {
 		t.Errorf("import: %s", out)
@@ -62,6 +62,9 @@ func TestSensorsAreImportedListedShownAndExported(t *testing.T) {
 	}
 	if shown.ID != "loop-2" || shown.Publisher != "bridge-1" || shown.CadenceS != 60 || shown.Site != "corner" {
 		t.Errorf("shown: %+v", shown)
+	}
+	if out := well(t, "sensors", "show", "--data", data, "loop-1"); !strings.Contains(out, `"publisher": "loop-1"`) {
+		t.Errorf("who publishes loop-1 is not said as the API does: %s", out)
 	}
 	if r := lamppost.itself.Run(t, "sensors", "show", "--data", data, "nobody"); r.Code != 1 || !strings.Contains(r.Stderr, "nobody") {
 		t.Errorf("an unknown sensor is shown with code %d: %s", r.Code, r.Stderr)
@@ -151,6 +154,15 @@ func TestThePrintedConfigurationIsReadBackAndSecretsAreNot(t *testing.T) {
 func TestVersion(t *testing.T) {
 	if out := well(t, "version"); !strings.HasPrefix(out, "lamppost ") || strings.TrimSpace(out) == "lamppost" {
 		t.Errorf("version: %q", out)
+	}
+}
+
+func TestTheHelpOfAnImportNamesEveryColumn(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	well(t, "sensors", "import", "--data", data, write(t, "sensors.csv", sensorsCSV))
+	header, _, _ := strings.Cut(well(t, "sensors", "export", "--data", data), "\n")
+	if help := well(t, "sensors", "import", "--help"); !strings.Contains(help, strings.TrimSpace(header)) {
+		t.Errorf("the header %q is not in:\n%s", header, help)
 	}
 }
 
@@ -249,5 +261,21 @@ func TestAMistypedCommandIsRefused(t *testing.T) {
 		"publishers bogus x": "add, list, remove", "bridges bogus": "lamppost bridges has no command",
 	} {
 		sentence(t, lamppost.itself.Run(t, strings.Fields(line)...), want)
+	}
+}
+
+func TestReadingAFolderThatIsNotThereMakesNone(t *testing.T) {
+	for _, line := range []string{"sensors list", "sensors show loop-1", "sensors export", "publishers list", "publishers remove loop-1", "bridges list", "audit", "sensors import --dry-run FILE"} {
+		dir := filepath.Join(t.TempDir(), "typo")
+		file := write(t, "sensors.csv", sensorsCSV)
+		r := lamppost.itself.Run(t, append(strings.Fields(strings.ReplaceAll(line, "FILE", file)), "--data", dir)...)
+		if !strings.Contains(line, "import") {
+			sentence(t, r, dir)
+		} else if r.Code != 0 || r.Stdout != "would import 3 rows: 3 created, 0 updated, 0 unchanged\n" {
+			t.Errorf("%s: code %d: %s%s", line, r.Code, r.Stdout, r.Stderr)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s made the folder", line)
+		}
 	}
 }

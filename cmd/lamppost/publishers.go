@@ -28,7 +28,7 @@ func publishersCommand() *cobra.Command {
 		return err
 	})
 	list := &cobra.Command{Use: "list", Short: "List publishers that have a password", Args: cobra.NoArgs}
-	list.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+	list.RunE = withKnownRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
 		all, err := r.ListPublishers(cmd.Context())
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func publishersCommand() *cobra.Command {
 		return w.Flush()
 	})
 	remove := &cobra.Command{Use: "remove PUBLISHER", Short: "Take a publisher's password away", Args: cobra.ExactArgs(1)}
-	remove.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+	remove.RunE = withKnownRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
 		return r.RemovePublisher(cmd.Context(), commandActor, telemetry.SensorID(args[0]))
 	})
 	for _, sub := range []*cobra.Command{add, list, remove} {

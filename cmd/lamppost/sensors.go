@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,21 +22,43 @@ import (
 // commandActor is who changes the registry from the command line.
 const commandActor registry.Actor = "command line"
 
-// withRegistry runs a command on the registry of --data. It works beside a running process, which notices changes
-// within a second.
-func withRegistry(run func(cmd *cobra.Command, args []string, r *registry.Registry) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) (err error) {
+// registryRun is what a command does with a registry.
+type registryRun func(cmd *cobra.Command, args []string, r *registry.Registry) error
+
+// withRegistry runs a command on the registry of --data, and makes it where there is none. It works beside a running process,
+// which notices changes within a second.
+func withRegistry(run registryRun) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		cfg, _, err := loadConfig(cmd)
 		if err != nil {
 			return err
 		}
-		r, err := openRegistry(cmd.Context(), cfg)
+		return onRegistry(cmd, args, cfg, run)
+	}
+}
+
+// withKnownRegistry is withRegistry for what makes no sense where nothing was registered yet: a mistyped --data makes no folder.
+func withKnownRegistry(run registryRun) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cfg, _, err := loadConfig(cmd)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, r.Close()) }()
-		return run(cmd, args, r)
+		if _, err := os.Stat(filepath.Join(cfg.Data, registryFile)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("nothing is registered in the data folder %s; name another folder with --data, or begin with lamppost sensors import", cfg.Data)
+		} else if err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+		return onRegistry(cmd, args, cfg, run)
 	}
+}
+
+func onRegistry(cmd *cobra.Command, args []string, cfg Config, run registryRun) error {
+	r, err := openRegistry(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(cmd, args, r), r.Close())
 }
 
 func sensorsCommand() *cobra.Command {
@@ -66,7 +91,7 @@ func filterFlags(cmd *cobra.Command) func() (registry.Filter, error) {
 func listSensors() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List sensors", Args: cobra.NoArgs}
 	filter := filterFlags(cmd)
-	cmd.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+	cmd.RunE = withKnownRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
 		f, err := filter()
 		if err != nil {
 			return err
@@ -88,7 +113,7 @@ func listSensors() *cobra.Command {
 func showSensor() *cobra.Command {
 	return &cobra.Command{
 		Use: "show SENSOR", Short: "Show one sensor as JSON", Args: cobra.ExactArgs(1),
-		RunE: withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+		RunE: withKnownRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
 			s, err := r.GetSensor(cmd.Context(), telemetry.SensorID(args[0]))
 			if err != nil {
 				return err
@@ -96,7 +121,7 @@ func showSensor() *cobra.Command {
 			encoder := json.NewEncoder(cmd.OutOrStdout())
 			encoder.SetIndent("", "  ")
 			return encoder.Encode(map[string]any{
-				"id": s.ID, "title": s.Title, "site": s.Site, "publisher": s.Publisher, "cadence_s": s.Cadence.Seconds(), "quantities": s.Quantities,
+				"id": s.ID, "title": s.Title, "site": s.Site, "publisher": cmp.Or(s.Publisher, s.ID), "cadence_s": s.Cadence.Seconds(), "quantities": s.Quantities,
 				"created": s.CreatedAt.Format(time.RFC3339), "updated": s.UpdatedAt.Format(time.RFC3339),
 			})
 		}),
@@ -107,11 +132,12 @@ func importSensors() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE.csv", Short: "Register the sensors of a CSV file, all or none", Args: cobra.ExactArgs(1),
 		Long: "Register the sensors of a CSV file (- is standard input) with the columns\n" +
-			"sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities; quantities are separated by spaces.\n" +
+			"sensor,title,site,site_title,district,district_title,lon,lat,publisher,cadence_s,quantities; quantities are separated by\n" +
+			"spaces, and district_title may be left out.\n" +
 			"If any row is wrong nothing is changed, and every fault is listed with its row and column.",
 	}
 	dryRun := cmd.Flags().Bool("dry-run", false, "only say what would be done")
-	cmd.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+	importFile := func(cmd *cobra.Command, args []string, r *registry.Registry) error {
 		in := cmd.InOrStdin()
 		if args[0] != "-" {
 			f, err := os.Open(args[0])
@@ -126,7 +152,21 @@ func importSensors() *cobra.Command {
 			return err
 		}
 		return printImport(cmd.OutOrStdout(), report)
-	})
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, _, err := loadConfig(cmd)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(cfg.Data, registryFile)); *dryRun && errors.Is(err, fs.ErrNotExist) {
+			// It changes nothing, so it is tried on an empty registry elsewhere.
+			if cfg.Data, err = os.MkdirTemp("", "lamppost-dry-run-"); err != nil {
+				return err
+			}
+			defer func() { _ = os.RemoveAll(cfg.Data) }()
+		}
+		return onRegistry(cmd, args, cfg, importFile)
+	}
 	return cmd
 }
 
@@ -154,7 +194,7 @@ func printImport(w io.Writer, r registry.ImportReport) error {
 func exportSensors() *cobra.Command {
 	cmd := &cobra.Command{Use: "export", Short: "Write the sensors as CSV to standard output", Args: cobra.NoArgs}
 	filter := filterFlags(cmd)
-	cmd.RunE = withRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
+	cmd.RunE = withKnownRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
 		f, err := filter()
 		if err != nil {
 			return err
