@@ -148,7 +148,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null || ! command -v s
   exit 1
 fi
 architecture=$(dpkg --print-architecture)
-package=${1:-$(find build/bridge -name "lamppost-bridge_*_$architecture.deb" 2>/dev/null | head -n 1)}
+package=${1:-$(find build/bridge -name "lamppost-bridge_*_$architecture.deb" 2>/dev/null | head -n 1 || true)}
 [ -n "$package" ] || { echo "no package for $architecture is in build/bridge; run make bridge first" >&2 && exit 1; }
 
 work=$(mktemp -d)
