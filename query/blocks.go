@@ -131,8 +131,8 @@ func (b *blocks) put(key blockKey, series []store.Series, since uint64) {
 		return
 	}
 	// Neighbours do not grow old at the same moment.
-	spread := time.Duration(maphash.Comparable(b.seed, key) % 1024)
-	one.expires = time.Now().Add(b.age/2 + b.age/2*spread/1024)
+	share := 0.5 + float64(maphash.Comparable(b.seed, key)%1024)/2048
+	one.expires = time.Now().Add(time.Duration(share * float64(b.age)))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if at, ok := b.kept[key]; ok {
