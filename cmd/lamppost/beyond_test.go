@@ -10,9 +10,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,5 +159,28 @@ func TestMetricsForOthersAskForTheTokenOverTLS(t *testing.T) {
 	}
 	if r := up.Stop(10 * time.Second); r.Code != 0 {
 		t.Errorf("it ended with code %d: %s", r.Code, r.Stderr)
+	}
+}
+
+// TestSimulateAndReplayRegisterWithAPrivateAuthority: the API behind the flag refuses what it is sent, so that they end.
+func TestSimulateAndReplayRegisterWithAPrivateAuthority(t *testing.T) {
+	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = fmt.Fprintf(w, `{"title":"not today","detail":%q}`, r.URL.Path)
+	}))
+	defer api.Close()
+	api.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	authority := write(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})))
+	token := write(t, "token", "a-token")
+	recording := write(t, "loop.csv", "when,cars\n2026-03-01 12:00:00,5\n")
+	const mapping = "zone: Europe/Paris\ntime: {columns: [when], layout: '2006-01-02 15:04:05'}\n" +
+		"sensors: [{id: loop-1, title: Loop, site: corner, site_title: Corner, district: harbour, lon: 1, lat: 1}]\ncolumns: [{column: cars, quantity: intensity}]\n"
+	if err := os.WriteFile(recording+".mapping.yml", []byte(mapping), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"simulate", "--sensors", "1", "--count", "1"}, {"replay", recording}} {
+		args := append(command, "--mqtt", "mqtt://127.0.0.1:1", "--http", api.URL, "--token-file", token)
+		sentence(t, lamppost.built.Run(t, args...), "unknown authority", "--http-ca-file")
+		sentence(t, lamppost.built.Run(t, append(args, "--http-ca-file", authority)...), "not today", "/api/v1/")
 	}
 }

@@ -35,12 +35,13 @@ func replayCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.MQTT.URL, "mqtt", cfg.MQTT.URL, "broker's `URL`: mqtt://[user:password@]host:port, or mqtts://")
-	f.StringVar(&cfg.MQTT.CAFile, "ca-file", "", "PEM `file` with the authority of the broker's certificate")
+	f.StringVar(&cfg.MQTT.CAFile, "ca-file", "", "PEM `file` with the authority of the broker's certificate; those of the system if empty")
 	f.Float64Var(&cfg.Speed, "speed", cfg.Speed, "how many times faster than real time; 0 as fast as acknowledged")
 	f.BoolVar(&cfg.SkipBadRows, "skip-bad-rows", false, "leave out rows that cannot be read, instead of sending nothing")
 	f.StringVar(&cfg.Root, "root", cfg.Root, "first level of the topics")
 	f.StringVar(&cfg.HTTP.URL, "http", "", "register the sensors first, through the API at this `URL`")
 	f.StringVar(&cfg.HTTP.TokenFile, "token-file", "", "`file` with the API's token")
+	f.StringVar(&cfg.HTTP.CAFile, "http-ca-file", "", "PEM `file` with the authority of the API's certificate; those of the system if empty")
 	f.StringVar(&logLevel, "log", "warn", "log `level`: debug, info, warn or error")
 	return cmd
 }

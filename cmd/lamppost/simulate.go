@@ -37,7 +37,7 @@ func simulateCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.MQTT.URL, "mqtt", cfg.MQTT.URL, "broker's `URL`: mqtt://[user:password@]host:port, or mqtts://")
-	f.StringVar(&cfg.MQTT.CAFile, "ca-file", "", "PEM `file` with the authority of the broker's certificate")
+	f.StringVar(&cfg.MQTT.CAFile, "ca-file", "", "PEM `file` with the authority of the broker's certificate; those of the system if empty")
 	f.IntVar(&cfg.MQTT.Connections, "connections", cfg.MQTT.Connections, "connections to the broker")
 	f.IntVar(&cfg.Sensors, "sensors", cfg.Sensors, "how many sensors")
 	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "messages a second; 0 as fast as acknowledged, which --count alone means; -1 the sensors' own cadence")
@@ -50,6 +50,7 @@ func simulateCommand() *cobra.Command {
 	f.StringVar(&cfg.Root, "root", cfg.Root, "first level of the topics")
 	f.StringVar(&cfg.HTTP.URL, "http", "", "register the sensors first, through the API at this `URL`")
 	f.StringVar(&cfg.HTTP.TokenFile, "token-file", "", "`file` with the API's token")
+	f.StringVar(&cfg.HTTP.CAFile, "http-ca-file", "", "PEM `file` with the authority of the API's certificate; those of the system if empty")
 	f.StringVar(&logLevel, "log", "warn", "log `level`: debug, info, warn or error")
 	return cmd
 }

@@ -84,8 +84,12 @@ func NewHTTP(cfg Config, log *slog.Logger) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the API's token: %w", err)
 	}
-	if len(bytes.TrimSpace(token)) == 0 {
+	token = bytes.TrimSpace(token)
+	if len(token) == 0 {
 		return nil, fmt.Errorf("read the API's token: %s is empty", cfg.TokenFile)
+	}
+	if bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fmt.Errorf("read the API's token: %s holds more than a token; name DATA/api-token, or a copy of it", cfg.TokenFile)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -100,7 +104,7 @@ func NewHTTP(cfg Config, log *slog.Logger) (*HTTP, error) {
 		}
 	}
 	return &HTTP{
-		cfg: cfg, log: log, token: secret.String(bytes.TrimSpace(token)),
+		cfg: cfg, log: log, token: secret.String(token),
 		client: &http.Client{Timeout: time.Minute, Transport: transport},
 	}, nil
 }
@@ -153,7 +157,7 @@ func (h *HTTP) once(ctx context.Context, method, path, kind string, body []byte)
 	req.Header.Set("Authorization", "Bearer "+h.token.Reveal())
 	res, err := h.client.Do(req)
 	if err != nil {
-		return true, err
+		return refused(err)
 	}
 	defer res.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
@@ -165,6 +169,20 @@ func (h *HTTP) once(ctx context.Context, method, path, kind string, body []byte)
 	}
 	again = res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests
 	return again, fmt.Errorf("%s %s: %s: %s", method, address, res.Status, explain(answer))
+}
+
+// refused says whether an API that gave no answer may do so when it is asked again: not where it proves to be another one, or
+// speaks another protocol.
+func refused(err error) (again bool, why error) {
+	var unproven *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unproven):
+		return false, fmt.Errorf("%w; name the authority that signed the API's certificate (ca_file, --http-ca-file), and the API by a name in the certificate", err)
+	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
+		return false, fmt.Errorf("%w; the API has no TLS there: write http:// in its address", err)
+	}
+	return true, err
 }
 
 // explain takes from an RFC 9457 problem, or from the import's report, what a person can use.
