@@ -207,6 +207,11 @@ func TestLinksLeadSomewhereAndKeepTimeAndVariables(t *testing.T) {
 		if len(led) != len(defined)-1 || led[d.UID] {
 			t.Errorf("%s leads to %v and not to each of the others", d.UID, led)
 		}
+		for _, p := range d.Panels { // Grafana has no time range to keep there
+			if p.TimeFrom != "" && len(p.Links)+len(p.FieldConfig.Defaults.Links) > 0 {
+				t.Errorf("%s, %s has a time of its own, and links that would lose the dashboard's", d.UID, p.Title)
+			}
+		}
 		d.Links = nil
 		text, err := json.Marshal(d)
 		if err != nil {

@@ -29,7 +29,7 @@ func overviewStats() []Panel {
 		stat(text{
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
 			"No lane detector reported in the last hour",
-		}, "sum", "", history("city", "intensity")).unit("short").since("1h").each(to("Traffic", trafficUID)).at(6, 0, 3, 4),
+		}, "sum", "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
 		stat(text{
 			"Speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
 		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).sparkline().each(to("Traffic", trafficUID)).at(9, 0, 3, 4),

@@ -65,12 +65,59 @@ func (p Panel) outcomes() Panel {
 		naming("Accepted", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange)
 }
 
-// byQuantity gives each quantity of the catalogue a colour, so that those of one sensor differ, as far as there are colours.
-func (p Panel) byQuantity() Panel {
-	colors := []string{blue, orange, green, purple, skyBlue, vermillion, yellow}
-	titles := make([][]string, len(colors))
+// together are quantities that one device often has: each has a colour of its own there.
+func together() [][]string {
+	return [][]string{
+		{"speed", "intensity", "occupancy", "heavy_vehicles"},
+		{"active_power", "voltage", "current", "power_factor", "energy_import", "frequency"},
+		{"no2", "o3", "pm10", "pm25", "temperature", "relative_humidity"},
+		{"temperature", "relative_humidity", "pressure", "wind_speed", "wind_direction", "rain_rate"},
+		{"laeq", "lamax", "la90", "la10"},
+		{"illuminance_level", "power_state", "lamp_status", "active_power"},
+		{"water_level", "water_temperature", "water_flow"},
+		{"people_present", "people_count", "crowd_speed"},
+		{"total_spots", "occupied_spots", "available_spots"},
+		{"active_power", "irradiance", "energy_export"},
+		{"battery_level", "battery_voltage", "signal_strength", "signal_to_noise", "device_temperature", "uptime"},
+	}
+}
+
+// colours gives each quantity of the catalogue the place of its colour, of so many.
+func colours(of int) map[string]int {
+	places := make(map[string]int)
+	for _, names := range together() {
+		taken := make(map[int]bool)
+		for _, name := range names {
+			if place, ok := places[name]; ok {
+				taken[place] = true
+			}
+		}
+		next := 0
+		for _, name := range names {
+			if _, ok := places[name]; ok {
+				continue
+			}
+			for taken[next] {
+				next++
+			}
+			places[name], taken[next] = next%of, true
+		}
+	}
 	for i, q := range telemetry.Quantities() {
-		titles[i%len(colors)] = append(titles[i%len(colors)], regexp.QuoteMeta(q.Title))
+		if _, ok := places[q.Name]; !ok {
+			places[q.Name] = i % of
+		}
+	}
+	return places
+}
+
+// byQuantity gives each quantity a colour, so that those of one sensor differ, as far as there are colours.
+func (p Panel) byQuantity() Panel {
+	colors := []string{orange, skyBlue, green, purple, yellow, vermillion, blue}
+	titles := make([][]string, len(colors))
+	places := colours(len(colors))
+	for _, q := range telemetry.Quantities() {
+		titles[places[q.Name]] = append(titles[places[q.Name]], regexp.QuoteMeta(q.Title))
 	}
 	for i, color := range colors {
 		p = p.naming("/^("+strings.Join(titles[i], "|")+")(,|$)/", color)

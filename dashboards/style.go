@@ -77,7 +77,7 @@ var (
 	// noneBands are for what should not be there at all.
 	noneBands = []band{{0, green}, {1, orange}}
 	// plainBands are for what is neither good nor bad.
-	plainBands = []band{{0, blue}}
+	plainBands = []band{{0, skyBlue}}
 )
 
 func thresholds(bands []band) *Thresholds {
