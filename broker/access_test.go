@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,17 +25,45 @@ import (
 	"github.com/lamppost-city/lamppost/broker"
 )
 
-// people are credentials as a registry has them; user = publisher, the password is "pw-"+user.
+// people are credentials as a registry has them; user = publisher, the password is "pw-"+user, or what changed names.
 type people struct {
 	none  bool
 	calls atomic.Int64
+
+	mu      sync.Mutex
+	changed map[string]string // user to the password since; "" for none
+	since   bool              // there are credentials though none is true
 }
 
-func (p *people) Required() bool { return !p.none }
+func (p *people) Required() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.none || p.since
+}
+
+func (p *people) password(user string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if password, ok := p.changed[user]; ok {
+		return password
+	}
+	return "pw-" + user
+}
+
+func (p *people) change(user, password string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changed == nil {
+		p.changed = map[string]string{}
+	}
+	p.changed[user], p.since = password, true
+}
+
+func (p *people) Mark(user string) string { return p.password(user) }
 
 func (p *people) Verify(user, password string) (broker.Grant, bool) {
 	p.calls.Add(1)
-	if password != "pw-"+user {
+	if right := p.password(user); right == "" || password != right {
 		return broker.Grant{}, false
 	}
 	if user == "gateway" {
@@ -92,6 +121,45 @@ func TestRightPasswordIsVerifiedOnce(t *testing.T) {
 	if n := p.calls.Load(); n != 1 {
 		t.Errorf("Verify was called %d times, want once", n)
 	}
+}
+
+func TestConnectionsEndWithTheirCredential(t *testing.T) {
+	for _, c := range []struct{ rule, password string }{{"removed", ""}, {"changed", "another-password"}} {
+		t.Run(c.rule, func(t *testing.T) {
+			p := &people{}
+			r := start(t, config(t), p)
+			cam, other := connect(t, options(r.Addr(), "c", "cam-01", "pw-cam-01")), connect(t, options(r.Addr(), "g", "gateway", "pw-gateway"))
+			publish(t, cam, "city/cam-01/readings", "before", 1)
+			p.change("cam-01", c.password)
+			eventually(t, "its connection ends", func() bool { return !cam.IsConnectionOpen() })
+			refusedWith(t, options(r.Addr(), "c", "cam-01", "pw-cam-01"))
+			if c.password != "" {
+				publish(t, connect(t, options(r.Addr(), "c", "cam-01", c.password)), "city/cam-01/readings", "after", 1)
+			}
+			publish(t, other, "city/cam-02/readings", "other", 1)
+		})
+	}
+}
+
+func TestARemovedPasswordIsRefusedAtOnceThoughItWasRightAMomentAgo(t *testing.T) {
+	p := &people{}
+	r := start(t, config(t), p)
+	connect(t, options(r.Addr(), "c", "cam-01", "pw-cam-01")).Disconnect(0)
+	p.change("cam-01", "")
+	refusedWith(t, options(r.Addr(), "c", "cam-01", "pw-cam-01"))
+}
+
+func TestTheFirstCredentialEndsConnectionsWithoutOne(t *testing.T) {
+	p := &people{none: true}
+	r := start(t, config(t), p)
+	in := newInbox()
+	reader := ingest(t, r.Broker, in)
+	anybody := connect(t, options(r.Addr(), "c", "", ""))
+	publish(t, anybody, "city/cam-01/readings", "before", 1)
+	p.change("cam-01", "its-own-password")
+	eventually(t, "the anonymous connection ends", func() bool { return !anybody.IsConnectionOpen() })
+	publish(t, connect(t, options(r.Addr(), "c", "cam-01", "its-own-password")), "city/cam-01/readings", "after", 1)
+	eventually(t, "ingest goes on", func() bool { n, _ := in.counts(); return n == 2 && reader.IsConnectionOpen() })
 }
 
 func TestPublisherPublishesOnlyAsItself(t *testing.T) {

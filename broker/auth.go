@@ -24,8 +24,11 @@ type Credentials interface {
 	// Required is true once there is at least one credential; until then anonymous sessions are let in, on loopback.
 	Required() bool
 	// Verify checks a user and password and says what they allow. It may be slow: what it accepts is remembered for a
-	// minute, and at most two calls run at a time.
+	// minute, while the mark is the same, and at most two calls run at a time.
 	Verify(user, password string) (Grant, bool)
+	// Mark tells a user's credential from the one before it: by password, by rights, or "" once there is none. It is asked for
+	// every connection every second; one whose mark has changed is ended.
+	Mark(user string) string
 }
 
 // Grant is what a credential allows.
@@ -39,6 +42,7 @@ type Grant struct {
 const (
 	sessionUser  = "lamppost-ingest"
 	controlUser  = "lamppost-control"
+	playerUser   = "lamppost-player"
 	internalUser = "lamppost-internal"
 	// inboxPrefix begins with $, so that no wildcard of a subscriber matches the broker's own replies.
 	inboxPrefix = "$LAMPPOST"
@@ -74,11 +78,13 @@ type gatekeeper struct {
 	reserved map[string]bool
 	session  account
 	control  account
+	player   account
 	internal account
 	peers    *peers
 	metrics  *metrics
 	noise    *noise
 	verified verifiedCache
+	guests   guests
 	slots    chan struct{}
 
 	mu      sync.Mutex
@@ -95,6 +101,7 @@ func newGatekeeper(cfg Config, creds Credentials, m *metrics, n *noise) *gatekee
 		reserved: map[string]bool{},
 		session:  newAccount(sessionUser),
 		control:  newAccount(controlUser),
+		player:   newAccount(playerUser),
 		internal: newAccount(internalUser),
 		peers:    newPeers(),
 		metrics:  m,
@@ -215,6 +222,9 @@ func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string)
 	if g.control.matches(user, password) {
 		return g.controlMay(), ""
 	}
+	if g.player.matches(user, password) {
+		return g.publisherMay(Grant{All: true})
+	}
 	if id := clientID(c); g.reserved[id] {
 		return nil, "the client id is kept for ingest"
 	}
@@ -222,15 +232,18 @@ func (g *gatekeeper) admit(c server.ClientAuthentication, user, password string)
 		if !fromLoopback(g.peer(c)) {
 			return nil, "without credentials only this machine is let in"
 		}
+		g.guests.add(c, "", "")
 		return g.anybodyMay(), ""
 	}
 	if user == "" {
 		return nil, "no user name and password"
 	}
-	grant, ok := g.verify(user, password)
+	mark := g.creds.Mark(user) // before Verify: a change in between ends the connection
+	grant, ok := g.verify(user, password, mark)
 	if !ok {
 		return nil, "wrong user name or password"
 	}
+	g.guests.add(c, user, mark)
 	return g.publisherMay(grant)
 }
 
@@ -258,8 +271,8 @@ func (g *gatekeeper) peer(c server.ClientAuthentication) net.Addr {
 }
 
 // verify asks the credentials, a few at a time, unless it asked the same within the last minute.
-func (g *gatekeeper) verify(user, password string) (Grant, bool) {
-	key := g.verified.key(user, password)
+func (g *gatekeeper) verify(user, password, mark string) (Grant, bool) {
+	key := g.verified.key(user, password, mark)
 	if grant, ok := g.verified.get(key); ok {
 		return grant, true
 	}
@@ -370,10 +383,10 @@ type verifiedEntry struct {
 	until time.Time
 }
 
-func (v *verifiedCache) key(user, password string) [32]byte {
+func (v *verifiedCache) key(user, password, mark string) [32]byte {
 	h := sha256.New()
 	h.Write(v.salt[:])
-	fmt.Fprintf(h, "%d:%s%s", len(user), user, password)
+	fmt.Fprintf(h, "%d:%s%d:%s%s", len(user), user, len(mark), mark, password)
 	return [32]byte(h.Sum(nil))
 }
 

@@ -82,6 +82,12 @@ func (b *Broker) Control() (user string, password secret.String) {
 	return b.gate.control.user, b.gate.control.password
 }
 
+// Player returns the credentials of a city that this process plays, made anew by every New: it may publish as everybody, also where
+// publishers have passwords.
+func (b *Broker) Player() (user string, password secret.String) {
+	return b.gate.player.user, b.gate.player.password
+}
+
 // Stats returns what the broker holds, at most a second old; Stored is older where there are thousands of subscriptions.
 func (b *Broker) Stats() Stats { return *b.metrics.stats.Load() }
 

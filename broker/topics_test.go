@@ -110,6 +110,7 @@ type everything struct{}
 
 func (everything) Required() bool                             { return true }
 func (everything) Verify(string, string) (broker.Grant, bool) { return broker.Grant{All: true}, true }
+func (everything) Mark(string) string                         { return "everybody" }
 
 func TestNobodyComesInPastTheMQTTPort(t *testing.T) {
 	r := start(t, config(t), nil)

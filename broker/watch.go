@@ -31,6 +31,7 @@ func (b *Broker) watch(ctx context.Context, trim *trimmer) error {
 		if !trim.srv.JetStreamEnabled() || trim.store.failed() {
 			return fmt.Errorf("%w: is the disk of %s full?", errStoreStopped, b.cfg.Dir)
 		}
+		b.gate.revoke(trim.srv)
 		room := b.checkRoom(trim.srv)
 		// What could be taken from the store meanwhile has been, so that starting anew frees room.
 		if b.unwritten.Load() && (room || time.Since(began) > mendEvery) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"sync"
 
 	"golang.org/x/crypto/bcrypt"
@@ -34,6 +35,17 @@ func (r *Registry) Verify(user, password string) (Grant, bool) {
 	}
 	r.metrics.logins.WithLabelValues("accepted").Inc()
 	return Grant{Publisher: p.ID, All: p.MayPublishAll}, true
+}
+
+// Mark tells the credential of a publisher from the one that it had before, be it the password or the rights that changed; it
+// is "" without one. It says nothing about the password, and changes with the Snapshot.
+func (r *Registry) Mark(user string) string {
+	p := r.Snapshot().publisherByID[telemetry.SensorID(user)]
+	if p == nil {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%t %s", p.MayPublishAll, p.hash))
+	return string(sum[:])
 }
 
 // logins checks passwords, and remembers those that were right: bcrypt takes tens of milliseconds of a processor, and a broker that

@@ -54,6 +54,40 @@ func TestPublisherLogsInWithItsPasswordOnly(t *testing.T) {
 	check("registered again", "gateway-7", second.Reveal(), registry.Grant{Publisher: "gateway-7"}, true)
 }
 
+func TestEveryChangeOfACredentialChangesItsMark(t *testing.T) {
+	r := open(t)
+	ctx := t.Context()
+	seen := map[string]string{r.Mark("gateway-7"): "nobody"}
+	if _, ok := seen[""]; !ok {
+		t.Error("nobody has a mark")
+	}
+	p := registry.Publisher{ID: "gateway-7"}
+	for _, c := range []struct {
+		rule   string
+		change func() error
+	}{
+		{"a password", func() error { return r.SetPassword(ctx, by, p, "correct horse") }},
+		{"the same password again", func() error { return r.SetPassword(ctx, by, p, "correct horse") }},
+		{"more rights", func() error { p.MayPublishAll = true; return r.SetPassword(ctx, by, p, "correct horse") }},
+		{"a password after a new one", func() error { _, err := r.NewPassword(ctx, by, p); return err }},
+	} {
+		if err := c.change(); err != nil {
+			t.Fatal(err)
+		}
+		mark := r.Mark("gateway-7")
+		if before, ok := seen[mark]; ok {
+			t.Errorf("%s: the mark is that of %s", c.rule, before)
+		}
+		seen[mark] = c.rule
+		if r.Mark("gateway-7") != mark {
+			t.Error("the mark changes by itself")
+		}
+	}
+	if err := r.RemovePublisher(ctx, by, "gateway-7"); err != nil || r.Mark("gateway-7") != "" {
+		t.Errorf("a removed publisher has a mark; %v", err)
+	}
+}
+
 func TestPasswordIsSeenNowhere(t *testing.T) {
 	r := open(t)
 	password := must[secret.String](t)(r.NewPassword(t.Context(), by, registry.Publisher{ID: "gateway-7"}))

@@ -36,7 +36,7 @@ type publisher struct {
 	hash string
 }
 
-// SetPassword registers a publisher, or changes its password and rights. Sessions that it already has go on. The errors are
+// SetPassword registers a publisher, or changes its password and rights; its Mark is another one then. The errors are
 // *InvalidError, or from the file.
 func (r *Registry) SetPassword(ctx context.Context, by Actor, p Publisher, password secret.String) error {
 	var f faults
@@ -81,8 +81,8 @@ func (r *Registry) NewPassword(ctx context.Context, by Actor, p Publisher) (secr
 	return password, nil
 }
 
-// RemovePublisher takes the right to log in from a publisher. Sessions that it already has go on. Without it the error
-// wraps ErrNotFound.
+// RemovePublisher takes the right to log in from a publisher, and with it the Mark by which a broker lets sessions go on. Without
+// it the error wraps ErrNotFound.
 func (r *Registry) RemovePublisher(ctx context.Context, by Actor, id telemetry.SensorID) error {
 	return r.change(ctx, by, func(e *edit) error {
 		if _, ok := e.before.publisherByID[id]; !ok {

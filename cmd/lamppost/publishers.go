@@ -15,7 +15,8 @@ func publishersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "publishers", Short: "Give publishers passwords for the embedded broker", Args: cobra.NoArgs,
 		Long: "As long as no publisher has a password anybody on this machine may publish, and nobody from elsewhere can connect.\n" +
-			"From the first password on every session needs one.",
+			"From the first password on every session needs one: a running Lamppost ends those without, and those whose password is\n" +
+			"changed or removed, within 5 s. A broker of your own knows nothing of these passwords.",
 	}
 	add := &cobra.Command{Use: "add PUBLISHER", Short: "Make a new password and print it, once", Args: cobra.ExactArgs(1)}
 	everything := add.Flags().Bool("all", false, "let it publish in every publisher's name: gateways, simulators")
@@ -44,9 +45,21 @@ func publishersCommand() *cobra.Command {
 		}
 		return w.Flush()
 	})
-	remove := &cobra.Command{Use: "remove PUBLISHER", Short: "Take a publisher's password away", Args: cobra.ExactArgs(1)}
+	remove := &cobra.Command{
+		Use: "remove PUBLISHER", Short: "Take a publisher's password away", Args: cobra.ExactArgs(1),
+		Long: "Take a publisher's password away. A running Lamppost ends its sessions, and lets no new one in, within 5 s.\n" +
+			"With the last password gone anybody on this machine may publish again, and nobody from elsewhere.",
+	}
 	remove.RunE = withKnownRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
-		return r.RemovePublisher(cmd.Context(), commandActor, telemetry.SensorID(args[0]))
+		if err := r.RemovePublisher(cmd.Context(), commandActor, telemetry.SensorID(args[0])); err != nil {
+			return err
+		}
+		text := "removed; a running lamppost ends its sessions within 5 s"
+		if !r.Required() {
+			text += "\nno publisher has a password any more: anybody on this machine may publish"
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
+		return err
 	})
 	for _, sub := range []*cobra.Command{add, list, remove} {
 		addConfigFlags(sub)

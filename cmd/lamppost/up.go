@@ -285,6 +285,7 @@ func figures(latest *query.Latest) api.Figures {
 func (c *town) demonstrate(ctx context.Context) error {
 	cfg := simulate.DemoConfig(c.cfg.Demo)
 	cfg.MQTT.URL = "mqtt://" + c.broker.Addr()
+	cfg.MQTT.User, cfg.MQTT.Password = c.broker.Player()
 	cfg.Root = c.cfg.Ingest.Broker.TopicRoot
 	if len(c.registry.Snapshot().Sensors()) == 0 {
 		cfg.Backfill = simulate.DemoBackfill

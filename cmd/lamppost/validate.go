@@ -93,7 +93,7 @@ func (c Config) checkBroker() error {
 }
 
 // checkStart reports what else would keep the configured parts from starting: certificates that cannot be read, and passwords that
-// are missing, or there where there should be none. It makes nothing.
+// are missing. It makes nothing.
 func (c Config) checkStart(ctx context.Context) error {
 	var all []error
 	if files := c.httpCertificate(); files.Cert != "" && files.Key != "" {
@@ -110,22 +110,14 @@ func (c Config) checkStart(ctx context.Context) error {
 			all = append(all, fmt.Errorf("broker.server.tls.cert_file: %w", err))
 		}
 	}
-	beyond := listen.Check(server.Listen, "") == nil && !listen.OnLoopback(server.Listen)
-	if !beyond && c.Demo == 0 || c.Registry.Validate() != nil {
+	if listen.Check(server.Listen, "") != nil || listen.OnLoopback(server.Listen) || c.Registry.Validate() != nil {
 		return errors.Join(all...)
 	}
 	passwords, err := c.hasPasswords(ctx)
 	if err != nil {
 		return errors.Join(append(all, fmt.Errorf("data: see whether publishers have passwords: %w", err))...)
 	}
-	if passwords && c.Demo > 0 {
-		all = append(all, errors.New("demo: a demonstration city publishes without passwords, and publishers have some here; "+
-			"start without it (--demo 0), or on another folder (--data)"))
-	}
-	if beyond {
-		all = append(all, c.checkBeyond(passwords))
-	}
-	return errors.Join(all...)
+	return errors.Join(append(all, c.checkBeyond(passwords))...)
 }
 
 // checkBeyond wants credentials and TLS for a broker that others can reach.

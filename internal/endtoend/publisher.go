@@ -20,7 +20,10 @@ type Publisher struct {
 const patience = 15 * time.Second
 
 // Dial opens a session with a broker.
-func Dial(addr, client string) (*Publisher, error) {
+func Dial(addr, client string) (*Publisher, error) { return DialAs(addr, client, "", "") }
+
+// DialAs is Dial with a user and password; neither is sent where the user is "".
+func DialAs(addr, client, user, password string) (*Publisher, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -30,6 +33,9 @@ func Dial(addr, client string) (*Publisher, error) {
 	p := &Publisher{conn: conn}
 	hello := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
 	hello.ProtocolName, hello.ProtocolVersion, hello.ClientIdentifier, hello.CleanSession = "MQTT", 4, client, true
+	if user != "" {
+		hello.UsernameFlag, hello.Username, hello.PasswordFlag, hello.Password = true, user, true, []byte(password)
+	}
 	answer, err := p.exchange(hello)
 	if err == nil {
 		if c, ok := answer.(*packets.ConnackPacket); !ok || c.ReturnCode != packets.Accepted {
