@@ -24,7 +24,7 @@ import (
 // goodNews are panels that are empty where all is well; they only have to answer. Whether anything is wrong in the
 // demonstration city depends on the hour.
 var goodNews = []string{
-	"Silent now", "Silent or never seen", "Faulty lights", "Reporting a fault", "Street lights that need a visit", "Wrong clocks", "Clock faults",
+	"Silent now", "Silent or never seen", "Faulty lights", "Reporting a fault", "Street lights that need a visit", "Clocks", "Clock faults",
 	"Silences and clock faults", "Silences",
 }
 

@@ -21,9 +21,9 @@ func energyStats() []Panel {
 			unit("watt").decimals(0).at(0, 0, 3, 4),
 		stat(text{"Highest load", "The meter that draws most now.", "No meter has reported yet"}, "max", "Active power", readings("active_power")).
 			unit("watt").decimals(1).at(3, 0, 3, 4),
-		stat(text{"Lowest voltage", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "min", "Voltage", readings("voltage")).
+		stat(text{"Voltage min", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "min", "Voltage", readings("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(6, 0, 3, 4),
-		stat(text{"Highest voltage", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "max", "Voltage", readings("voltage")).
+		stat(text{"Voltage max", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "max", "Voltage", readings("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(9, 0, 3, 4),
 		stat(text{
 			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).", "No meter of frequency has reported yet",

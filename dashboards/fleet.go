@@ -23,12 +23,12 @@ func fleetStats() []Panel {
 		stat(text{"Sensors", "How many are registered.", none}, "sum", "Sensors", sites).unit("short").at(0, 0, 3, 4),
 		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds.", none}, "sum", "Silent", sites).unit("short").banded(noneBands).at(3, 0, 3, 4),
 		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly.", none}, "sum", "Never seen", sites).unit("short").banded(noneBands).at(6, 0, 3, 4),
-		stat(text{"Completeness", "Part of the readings expected in this time that came.", "No sensor with a cadence is registered here"}, "lastNotNull", "Completeness", sums).
+		stat(text{"Complete", "Part of the readings expected in this time that came.", "No sensor with a cadence is registered here"}, "lastNotNull", "Completeness", sums).
 			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
 		stat(text{"Missing", "Readings of this time that should have come and did not.", none}, "lastNotNull", "Missing", sums).unit("short").at(12, 0, 3, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept.", none}, "lastNotNull", "Late", sums).unit("short").at(15, 0, 3, 4),
 		stat(text{"Rejected", "Readings that were refused. The pipeline dashboard says why.", none}, "lastNotNull", "Rejected", sums).unit("short").each(to("Pipeline", pipelineUID)).at(18, 0, 3, 4),
-		stat(text{"Wrong clocks", "Clock faults in this time: sensors whose readings were of an impossible time.", "None"}, "count", "/^Sensor$/", clocks).unit("short").banded(noneBands).at(21, 0, 3, 4),
+		stat(text{"Clocks", "Clock faults in this time: sensors whose readings were of an impossible time.", "None"}, "count", "/^Sensor$/", clocks).unit("short").banded(noneBands).at(21, 0, 3, 4),
 	}
 }
 
@@ -56,7 +56,7 @@ func fleetCourse() []Panel {
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 14, 8, 10),
 		timeSeries(text{"Late, duplicate, rejected, missing", "Readings that did not simply come, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own.", "Everything came as it should"}, ledger(question.Steps)).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
-			naming("Late", yellow).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 14, 8, 10),
+			naming("Late", blue).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 14, 8, 10),
 		table(text{"Silences and clock faults", "What happened in this time, the newest first; empty where there was none.", ""}, []string{"From", "Event", "Sensor", "Text"}, events).
 			transformed(sorted("From", true)).opening().width("From", 140).override(Matcher{"byName", "From"}, Property{"unit", "time:YYYY-MM-DD HH:mm"}).width("Event", 75).width("Sensor", 110).at(16, 14, 8, 10),
 	}

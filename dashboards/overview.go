@@ -66,7 +66,7 @@ func overviewCharts() []Panel {
 		}, indexNO2, history("district", "no2")).legendRight().unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 11, 7, 6),
 		bandTimeline(text{
 			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
-		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
+		}, noiseBands, history("district", "laeq")).legendRight().unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
 	}
 }
 

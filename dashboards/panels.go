@@ -187,7 +187,7 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 func table(t text, columns []string, q question.Query) Panel {
 	p := panel("table", t, q)
 	p.FieldConfig.Defaults.NoValue = "–" // stands in every empty cell as well
-	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", CellOptions: &TypeOnly{Type: "auto"}}
+	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", MinWidth: 60, CellOptions: &TypeOnly{Type: "auto"}}
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = TableOptions{ShowHeader: true, CellHeight: "sm"}
 	return p.transformed(only(columns...)...)

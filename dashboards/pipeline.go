@@ -27,15 +27,15 @@ func pipelineStats() []Panel {
 			unit("suffix:/s").override(Matcher{"byName", "Written"}, Property{"unit", "suffix:/s"}).decimals(1).at(3, 0, 3, 4),
 		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible.", away}, "lastNotNull", "Waiting", now).
 			unit("short").banded([]band{{0, green}, {10_000, orange}, {1_000_000, vermillion}}).at(6, 0, 3, 4),
-		stat(text{"Oldest waiting", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).
+		stat(text{"Oldest", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).
 			unit("s").decimals(0).banded([]band{{0, green}, {60, orange}, {600, vermillion}}).at(9, 0, 3, 4),
-		stat(text{"Disk for waiting", "Part of the spool's allowed size in use. At 100 % the server stops acknowledging, and publishers keep their readings.", away}, "lastNotNull", "Spool used", now).
+		stat(text{"Spool used", "Part of the spool's allowed size in use. At 100 % the server stops acknowledging, and publishers keep their readings.", away}, "lastNotNull", "Spool used", now).
 			unit("percentunit").decimals(1).banded(fullBands).at(12, 0, 3, 4),
-		stat(text{"In quarantine", "Messages that could not be stored, with their bytes and the reason; they can be taken in again when the cause is mended.", away}, "lastNotNull", "In quarantine", now).
+		stat(text{"Quarantine", "Messages that could not be stored, with their bytes and the reason; they can be taken in again when the cause is mended.", away}, "lastNotNull", "In quarantine", now).
 			unit("short").at(15, 0, 3, 4),
-		stat(text{"Delay, median", "From receipt to being in the store: half of the readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, median", now).
+		stat(text{"Delay p50", "From receipt to being in the store: half of the readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, median", now).
 			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(18, 0, 3, 4),
-		stat(text{"Delay, 99 of 100", "From receipt to being in the store: 99 of 100 readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, 99 of 100", now).
+		stat(text{"Delay p99", "From receipt to being in the store: 99 of 100 readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, 99 of 100", now).
 			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(21, 0, 3, 4),
 	}
 }

@@ -191,6 +191,7 @@ type Custom struct {
 	Show              string     `json:"show,omitempty"`
 	CellOptions       *TypeOnly  `json:"cellOptions,omitempty"`
 	Align             string     `json:"align,omitempty"`
+	MinWidth          int        `json:"minWidth,omitempty"`
 	HideFrom          *HideFrom  `json:"hideFrom,omitempty"`
 	LineStyle         *LineStyle `json:"lineStyle,omitempty"`
 }
