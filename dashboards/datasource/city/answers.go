@@ -31,6 +31,8 @@ type Series struct {
 	Quantity string `json:"quantity"`
 	Title    string `json:"title"`
 	Unit     string `json:"unit"`
+	// Agg is how the readings of a step were combined, which may differ among series.
+	Agg string `json:"agg"`
 	// Times are in milliseconds, ascending; Values has as many, NaN where there is none.
 	Times  Millis `json:"times"`
 	Values Floats `json:"values"`

@@ -17,8 +17,7 @@ const maxFilled = 10_000
 // Line is one series and when it is of.
 type Line struct {
 	city.Series
-	// Agg and StepMS are those of its answer.
-	Agg    string
+	// StepMS is that of its answer.
 	StepMS int64
 	// Compare is how far before it was ("week"); "" for now. Times are already those of now.
 	Compare string

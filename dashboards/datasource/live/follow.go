@@ -36,19 +36,19 @@ type Follower struct {
 const (
 	// overlap is asked again before each hole: clocks differ a little, and readings come a little late.
 	overlap = 30 * time.Second
-	// settle is how long a reading that was told live may need until the history has it, with some room: a second is promised.
-	settle = 2 * time.Second
 	// pastRetry is the pause after a history that failed, such as while the server starts.
 	pastRetry = time.Second
 )
 
+// rounds are the pauses before each time that the history of a hole is asked: at once, soon, and when what was under way to the
+// store when the stream opened has surely arrived, which is promised within a second.
+func rounds() []time.Duration { return []time.Duration{0, 300 * time.Millisecond, 2 * time.Second} }
+
 // Follow hands readings on until the context ends or Send fails.
-//
-// A hole is filled twice: at once, and when what was under way to the store when the stream opened has surely arrived.
 func (f *Follower) Follow(ctx context.Context) error {
 	var seen seen
-	whole := f.Since // all up to here has been handed on
-	rounds := 0      // how often the history is still to be asked
+	whole := f.Since         // all up to here has been handed on
+	var left []time.Duration // rounds that are still to come
 	due := time.NewTimer(time.Hour)
 	due.Stop()
 	defer due.Stop()
@@ -63,9 +63,9 @@ func (f *Follower) Follow(ctx context.Context) error {
 			}
 			switch {
 			case hole:
-				rounds = 2
-				due.Reset(0)
-			case rounds == 0:
+				left = rounds()
+				due.Reset(left[0])
+			case len(left) == 0:
 				whole = time.Now()
 			}
 		case <-due.C:
@@ -85,8 +85,8 @@ func (f *Follower) Follow(ctx context.Context) error {
 			if err := f.hand(unseen(&seen, points)); err != nil {
 				return err
 			}
-			if rounds--; rounds > 0 {
-				due.Reset(settle)
+			if left = left[1:]; len(left) > 0 {
+				due.Reset(left[0])
 			} else {
 				whole = asked
 			}

@@ -23,9 +23,7 @@ type Filter struct {
 	Domains    []string `json:"domains,omitempty"`
 	Sites      []string `json:"sites,omitempty"`
 	Districts  []string `json:"districts,omitempty"`
-	// Bbox is west,south,east,north in degrees; "" is everywhere.
-	Bbox    string `json:"bbox,omitempty"`
-	Channel string `json:"channel,omitempty"`
+	Channel    string   `json:"channel,omitempty"`
 }
 
 // Params are the filter as the API takes it, in one order whatever order the filter was given in.
@@ -37,9 +35,6 @@ func (f Filter) Params() url.Values {
 		if len(list) > 0 {
 			params[key] = slices.Compact(slices.Sorted(slices.Values(list)))
 		}
-	}
-	if f.Bbox != "" {
-		params.Set("bbox", f.Bbox)
 	}
 	if f.Channel != "" {
 		params.Set("channel", f.Channel)

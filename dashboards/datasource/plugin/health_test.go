@@ -44,18 +44,16 @@ func TestAddressMayBeThatOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestHealthSaysExactlyWhatIsWrong(t *testing.T) {
-	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "http://" + closed.Addr().String()
-	_ = closed.Close()
-	for _, test := range []struct {
-		name, address, token string
-		town                 func(*town)
-		fault, words         string
-	}{
+// ailment is a data source that does not work, and what is to be said of it.
+type ailment struct {
+	name, address, token string
+	town                 func(*town)
+	fault, words         string
+}
+
+// ailments are all that can be told apart; nobody is an address where nobody listens.
+func ailments(nobody string) []ailment {
+	return []ailment{
 		{name: "no address", address: " ", fault: "settings", words: "set the address"},
 		{name: "no web address", address: "city:8080/x", fault: "settings", words: "should look like"},
 		{name: "nobody there", address: nobody, fault: "address", words: "nothing listens"},
@@ -107,7 +105,17 @@ func TestHealthSaysExactlyWhatIsWrong(t *testing.T) {
 				c.handle("city", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 			},
 		},
-	} {
+	}
+}
+
+func TestHealthSaysExactlyWhatIsWrong(t *testing.T) {
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + closed.Addr().String()
+	_ = closed.Close()
+	for _, test := range ailments(nobody) {
 		t.Run(test.name, func(t *testing.T) {
 			api := newTown(t, "right")
 			if test.town != nil {

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -163,7 +164,8 @@ func (p *part) draw(into *drawn) {
 			}
 			s.Times, s.Values = s.Times[:kept], s.Values[:kept]
 		}
-		into.add(frames.Line{Series: s, Agg: p.answer.Agg, StepMS: p.answer.StepMS, Compare: p.compare})
+		s.Agg = cmp.Or(s.Agg, p.answer.Agg)
+		into.add(frames.Line{Series: s, StepMS: p.answer.StepMS, Compare: p.compare})
 	}
 }
 

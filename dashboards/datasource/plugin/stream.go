@@ -59,9 +59,6 @@ func (d *Datasource) goOn(frame *data.Frame, a asked) {
 	s := Stream{Filter: live.Filter{
 		Sensors: a.Sensors, Quantities: a.Quantities, Domains: a.Domains, Sites: a.Sites, Districts: a.Districts, Channel: a.Channel,
 	}, SinceMS: time.Now().UnixMilli()}
-	if a.Area != nil {
-		s.Bbox = bbox(a.Area)
-	}
 	path, err := s.path()
 	if err != nil {
 		warned(frame, "this panel does not go on live: "+err.Error())

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -308,7 +310,8 @@ func TestFiftyPanelsOnOneStreamCostTheServerOneStream(t *testing.T) {
 	}
 	slices.Sort(delays)
 	p99 := delays[len(delays)*99/100]
-	t.Logf("reading to frame, 50 panels: median %s, 99 of 100 %s", delays[len(delays)/2], p99)
+	status, _ := os.ReadFile("/proc/self/status") // of the plugin, its server and its panels together
+	t.Logf("reading to frame, 50 panels: median %s, 99 of 100 %s; %s", delays[len(delays)/2], p99, regexp.MustCompile(`VmRSS:\s*\d+ kB`).Find(status))
 	if p99 > 250*time.Millisecond {
 		t.Errorf("99 of 100 readings need up to %s to the panel, 250 ms are allowed", p99)
 	}

@@ -84,8 +84,12 @@ func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) 
 		return d.named(ctx, a)
 	}
 	params := a.who()
-	for _, state := range a.States {
-		params.Add("state", state)
+	params.Del("domain")
+	if len(a.Domains) == 1 { // the API takes one of them; of several the answer is sifted
+		params.Set("domain", a.Domains[0])
+	}
+	if len(a.States) == 1 {
+		params.Set("state", a.States[0])
 	}
 	if a.Search != "" {
 		params.Set("q", a.Search)
@@ -99,7 +103,10 @@ func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) 
 	if err != nil {
 		return nil, err
 	}
-	rows := slices.DeleteFunc(items, func(s city.Sensor) bool { return rejects(a.unwanted, sensorNames(s)) })
+	rows := slices.DeleteFunc(items, func(s city.Sensor) bool {
+		return len(a.States) > 0 && !slices.Contains(a.States, s.State) || len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(name string) bool { return slices.Contains(s.Domains, name) }) ||
+			rejects(a.unwanted, sensorNames(s))
+	})
 	all := shown(city.Call("sensors", params), frames.Sensors(rows))
 	if total > limit && a.Limit == 0 {
 		warned(all[0], "there are "+strconv.Itoa(total)+" sensors, and the first "+strconv.Itoa(limit)+" are shown; choose districts, sites or an area")
@@ -195,7 +202,7 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 		})
 		return shown(city.Call("ledger/sensors", params), frames.LedgerSensors(items)), nil
 	}
-	for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts} {
+	for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts, "site": a.Sites} {
 		if len(list) > 0 {
 			params[key] = list
 		}

@@ -162,6 +162,9 @@ func (q Query) checkHistory(fault func(string, ...any)) {
 		if len(q.Group) > 0 || len(q.Compare) > 0 || q.Gaps {
 			fault("live: readings as they come go with each sensor's own history only, without group, compare and gaps")
 		}
+		if q.Area != nil {
+			fault("live: readings as they come are not chosen by area; choose districts or sites")
+		}
 		if q.Aggregate == "count" {
 			fault("live: readings as they come do not go on with numbers of readings; choose another aggregate")
 		}

@@ -110,7 +110,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       return new Set<Field>([
         'quantities',
         'domains',
-        ...PLACES,
+        ...PLACES.filter((place) => place !== 'area' || !query.live),
         'channel',
         'step',
         ...(query.step === 'raw' ? [] : (['aggregate'] as Field[])),
@@ -124,7 +124,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       if (view === 'each') {
         return new Set<Field>(['view', 'districts', 'sites', 'sensors', 'sort', 'limit']);
       }
-      return new Set<Field>(['view', 'districts', 'sensors', ...(view === 'steps' ? (['step'] as Field[]) : [])]);
+      return new Set<Field>(['view', 'districts', 'sites', 'sensors', ...(view === 'steps' ? (['step'] as Field[]) : [])]);
     case 'sensors':
       if (view === 'districts') {
         return new Set<Field>(['view', 'districts', 'limit']);

@@ -33,7 +33,7 @@ describe('no way through the editor', () => {
     ...STEPS.slice(0, 4).map(({ value }) => ({ step: value })),
     ...GROUPS.map(({ value }) => ({ group: [value] })),
     ...COMPARISONS.map(({ value }) => ({ compare: [value] })),
-    { live: true }, { gaps: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
+    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
   ];
   it('ends in a query that the backend refuses', () => {
     for (const first of picks) {
@@ -63,7 +63,7 @@ function faults(q: LamppostQuery): string[] {
     q.kind !== 'history' && (combined || q.aggregate) ? 'belongs to history' : '',
     q.kind !== 'history' && q.step && !(q.kind === 'ledger' && q.view === 'steps' && q.step !== 'raw') ? 'step' : '',
     q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
-    q.kind === 'history' && q.live && (combined || q.aggregate === 'count') ? 'live' : '',
+    q.kind === 'history' && q.live && (combined || q.area || q.aggregate === 'count') ? 'live' : '',
     q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
     (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
   ].filter((fault) => fault !== '');
