@@ -58,6 +58,7 @@ type anyone struct{}
 
 func (anyone) Required() bool                             { return false }
 func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
+func (anyone) Mark(string) string                         { return "" }
 
 // city is a broker and a store that live as long as a test, and ingest processes between them that do not.
 type city struct {

@@ -27,6 +27,7 @@ type anyone struct{}
 
 func (anyone) Required() bool                             { return false }
 func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
+func (anyone) Mark(string) string                         { return "" }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
