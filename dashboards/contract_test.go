@@ -24,8 +24,8 @@ import (
 // goodNews are panels that are empty where all is well; they only have to answer. Whether anything is wrong in the
 // demonstration city depends on the hour.
 var goodNews = []string{
-	"Silent now", "Silent or never seen", "Faulty lights", "Reporting a fault", "Street lights that need a visit", "Clocks", "Clock faults",
-	"Silences and clock faults", "Silences",
+	"Silent now, if any", "Silent or never seen, if any", "Faulty lights", "Reporting a fault, if any", "Street lights that need a visit, if any", "Clocks", "Clock faults",
+	"Silences and clock faults, if any", "Silences",
 }
 
 // demonstration is `lamppost up --demo 300` after its past was sent, and the data source that asks it.

@@ -316,3 +316,43 @@ func TestCheckFindsWhatDiffers(t *testing.T) {
 		t.Errorf("a changed file is not found: %v", err)
 	}
 }
+
+// overridden returns the colour that an override by a pattern gives to a line of the name.
+func overridden(t *testing.T, p dashboards.Panel, name string) string {
+	t.Helper()
+	for _, o := range p.FieldConfig.Overrides {
+		pattern, ok := o.Matcher.Options.(string)
+		if o.Matcher.ID != "byRegexp" || !ok || !regexp.MustCompile(strings.Trim(pattern, "/")).MatchString(name) {
+			continue
+		}
+		for _, property := range o.Properties {
+			if color, ok := property.Value.(dashboards.Color); ok {
+				return color.FixedColor
+			}
+		}
+	}
+	t.Errorf("%s gives %s no colour", p.Title, name)
+	return ""
+}
+
+func TestQuantitiesOfOneSensorDifferInColour(t *testing.T) {
+	for _, device := range []string{
+		"no2 o3 pm10 pm25 temperature relative_humidity", "active_power voltage current power_factor energy_import frequency",
+		"temperature relative_humidity pressure wind_speed wind_direction rain_rate", "intensity speed occupancy", "laeq lamax la90",
+	} {
+		for _, p := range dashboards.Sensor().Panels {
+			if p.Type != "timeseries" || len(p.Transformations) > 0 {
+				continue
+			}
+			seen := map[string]string{}
+			for name := range strings.FieldsSeq(device) {
+				q, _ := telemetry.QuantityByName(name)
+				color := overridden(t, p, q.Title+", 1")
+				if other := seen[color]; other != "" {
+					t.Errorf("%s: %s and %s are both %s", p.Title, name, other, color)
+				}
+				seen[color] = name
+			}
+		}
+	}
+}

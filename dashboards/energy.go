@@ -54,7 +54,7 @@ func energyCourse() []Panel {
 		timeSeries(text{
 			"Voltage by phase", "Lowest and highest of all meters by phase. European grids keep 230 V within 10 % (EN 50160): 207 to 253 V, the bands.", "No meter of voltage reported in this time",
 		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().
-			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "${__field.labels.channel}, lowest"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "${__field.labels.channel}, highest"}).at(0, 11, 8, 7),
+			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "${__field.labels.channel}, lowest"}, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{4, 4}}}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "${__field.labels.channel}, highest"}).at(0, 11, 8, 7),
 		timeSeries(text{
 			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.", "No meter of current reported in this time",
 		}, history("channel", "current")).unit("amp").points(100).byPhase().at(8, 11, 8, 7),
@@ -84,7 +84,7 @@ func streetLights() []Panel {
 			"Street lights' state", "The street lights of each district: off, on or dimmed; of each step the highest of these.", "No street light reported in this time",
 		}, states, aggregated(history("district", "power_state"), "max")).points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 18, 8, 6),
 		table(text{
-			"Street lights that need a visit", "Those that report a fault of lamp, column or lantern now; empty where none does.", "",
+			"Street lights that need a visit, if any", "Those that report a fault of lamp, column or lantern now; empty where none does.", "",
 		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(above("Street light", 0)).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Sensor", 110).width("In words", 130).width("Measured", 130).opening().at(16, 18, 8, 6),
 	}

@@ -23,7 +23,7 @@ func fleetStats() []Panel {
 		stat(text{"Sensors", "How many are registered.", none}, "sum", "Sensors", sites).unit("short").at(0, 0, 3, 4),
 		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds.", none}, "sum", "Silent", sites).unit("short").banded(noneBands).at(3, 0, 3, 4),
 		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly.", none}, "sum", "Never seen", sites).unit("short").banded(noneBands).at(6, 0, 3, 4),
-		stat(text{"Complete", "Part of the readings expected in this time that came.", "No sensor with a cadence is registered here"}, "lastNotNull", "Completeness", sums).
+		stat(text{"Complete", "Part of the readings expected in this time that came. A sensor that numbers its messages is found incomplete only when it reports again: look at the silent ones as well.", "No sensor with a cadence is registered here"}, "lastNotNull", "Completeness", sums).
 			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
 		stat(text{"Missing", "Readings of this time that should have come and did not.", none}, "lastNotNull", "Missing", sums).unit("short").at(12, 0, 3, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept.", none}, "lastNotNull", "Late", sums).unit("short").at(15, 0, 3, 4),
@@ -39,7 +39,7 @@ func fleetPlaces() []Panel {
 	missing.Sort, missing.Limit = "missing", 100
 	return []Panel{
 		geomap(text{"Sites by state", "Every site: ok, silent where all of its sensors are, part where some are.", "No site is registered here"}, "state", 7, registered(question.Sites)).at(0, 4, 8, 10),
-		table(text{"Silent or never seen", "The longest silent first; empty where none is. Click one for its history.", ""}, []string{"Sensor", "Title", "State", "Last seen"}, silent).
+		table(text{"Silent or never seen, if any", "The longest silent first; empty where none is. Click one for its history.", ""}, []string{"Sensor", "Title", "State", "Last seen"}, silent).
 			transformed(sorted("Last seen", false)).colouredState("State").override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).
 			opening().width("Sensor", 110).width("State", 80).width("Last seen", 130).at(8, 4, 8, 10),
 		table(text{"Most missing", "Sensors of which most readings are missing in this time. Click one for its history.", ""},
@@ -51,13 +51,13 @@ func fleetPlaces() []Panel {
 func fleetCourse() []Panel {
 	events := question.Query{Kind: question.Events, Districts: []string{district}, Limit: 200}
 	return []Panel{
-		timeSeries(text{"Completeness over time", "Part of the readings expected that came, by step.", "No sensor with a cadence is registered here"}, ledger(question.Steps)).
+		timeSeries(text{"Completeness over time", "Part of the readings expected that came, by step. A sensor that numbers its messages is found incomplete only when it reports again: look at the silent ones as well.", "No sensor with a cadence is registered here"}, ledger(question.Steps)).
 			unit("percentunit").points(100).transformed(only("time", "Completeness")...).colored(green).
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 14, 8, 10),
 		timeSeries(text{"Late, duplicate, rejected, missing", "Readings that did not simply come, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own.", "Everything came as it should"}, ledger(question.Steps)).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
-			naming("Late", blue).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 14, 8, 10),
-		table(text{"Silences and clock faults", "What happened in this time, the newest first; empty where there was none.", ""}, []string{"From", "Event", "Sensor", "Text"}, events).
+			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 14, 8, 10),
+		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none.", ""}, []string{"From", "Event", "Sensor", "Text"}, events).
 			transformed(sorted("From", true)).opening().width("From", 140).override(Matcher{"byName", "From"}, Property{"unit", "time:YYYY-MM-DD HH:mm"}).width("Event", 75).width("Sensor", 110).at(16, 14, 8, 10),
 	}
 }

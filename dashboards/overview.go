@@ -23,7 +23,7 @@ func overviewStats() []Panel {
 			"No sensor is registered here",
 		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
-			"Complete", "Part of the readings expected in this time that came. Below 90 % the data are too few for legal reporting of air quality.",
+			"Complete", "Part of the readings expected in this time that came. Below 90 % the data are too few for legal reporting of air quality. A sensor that numbers its messages is found incomplete only when it reports again: look at the silent ones as well.",
 			"No sensor with a cadence is registered here",
 		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
 		stat(text{
@@ -31,8 +31,8 @@ func overviewStats() []Panel {
 			"No lane detector reported in the last hour",
 		}, "sum", "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
 		stat(text{
-			"Speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
-		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).sparkline().each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
+			"Speed", "Mean of all lane detectors, newest step.", "No lane detector reported in this time",
+		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
 		stat(text{
 			"Load", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet",
 		}, "sum", "Active power", readings("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
@@ -77,7 +77,7 @@ func overviewAttention() []Panel {
 	incomplete.Sort, incomplete.Limit = "missing", 20
 	return []Panel{
 		table(text{
-			"Silent now", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.", "",
+			"Silent now, if any", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.", "",
 		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 17, 8, 7),
 		table(text{
@@ -85,7 +85,7 @@ func overviewAttention() []Panel {
 		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 17, 8, 7),
 		table(text{
-			"Reporting a fault", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.", "",
+			"Reporting a fault, if any", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.", "",
 		}, []string{"Sensor", "Place", "In words"}, readings("congested", "lamp_status", "container_status")).
 			transformedFirst(above("Value", 0)).width("Sensor", 110).width("In words", 130).opening().at(16, 17, 8, 7),
 	}

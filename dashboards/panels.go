@@ -162,15 +162,6 @@ func stat(t text, calc, fields string, q question.Query) Panel {
 	return p
 }
 
-// sparkline draws the course behind the value of a stat.
-func (p Panel) sparkline() Panel {
-	if o, ok := p.Options.(StatOptions); ok {
-		o.GraphMode = "area"
-		p.Options = o
-	}
-	return p
-}
-
 // barGauge shows a bar for each row, the first limit ones, of the field whose name matches a pattern.
 func barGauge(t text, fields string, limit int, q question.Query) Panel {
 	p := panel("bargauge", t, q)

@@ -70,11 +70,23 @@ func refused() Transformation {
 	}{pattern{"/^time$|^Rejected: /"}}}
 }
 
-// byReason gives each reason for refusing a colour.
+// byReason gives the frequent reasons for refusing a colour each, and the others grey.
 func (p Panel) byReason() Panel {
-	colors := []string{vermillion, orange, yellow, purple, blue, skyBlue, green}
-	for i, r := range telemetry.Reasons() {
-		p = p.naming("/: "+r.String()+"$/", colors[i%len(colors)])
+	p = p.colored(grey)
+	for _, of := range []struct {
+		reason telemetry.Reason
+		color  string
+	}{
+		{telemetry.ReasonFuture, blue},
+		{telemetry.ReasonTooOld, skyBlue},
+		{telemetry.ReasonTime, green},
+		{telemetry.ReasonMalformed, vermillion},
+		{telemetry.ReasonUnregistered, orange},
+		{telemetry.ReasonUnknownQuantity, purple},
+		{telemetry.ReasonUnit, yellow},
+		{telemetry.ReasonRange, ink},
+	} {
+		p = p.naming("/: "+of.reason.String()+"$/", of.color)
 	}
 	return p
 }

@@ -61,7 +61,7 @@ func sensorReadings() []Panel {
 // among the accepted, and drawn as a line.
 func (p Panel) outcomes() Panel {
 	return p.transformed(only("time", "Accepted", "Late", "Duplicate", "Rejected", "Missing")...).stacked().
-		naming("Late", blue, Property{"custom.drawStyle", "line"}, Property{"custom.stacking", ModeOnly{"none"}}, Property{"custom.fillOpacity", 0}, Property{"custom.lineWidth", 2}).
+		naming("Late", ink, Property{"custom.drawStyle", "line"}, Property{"custom.stacking", ModeOnly{"none"}}, Property{"custom.fillOpacity", 0}, Property{"custom.lineWidth", 2}).
 		naming("Accepted", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange)
 }
 

@@ -24,12 +24,12 @@ func trafficStats() []Panel {
 			"Bicycles in an hour", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.", "No bicycle counter reported in the last hour",
 		}, "sum", "", history("city", "bicycles")).unit("short").since("1h").at(4, 0, 4, 4),
 		stat(text{
-			"Mean speed", "Mean of all lane detectors, newest step, with its course behind it.", "No lane detector reported in this time",
-		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).sparkline().at(8, 0, 4, 4),
+			"Mean speed", "Mean of all lane detectors, newest step.", "No lane detector reported in this time",
+		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).at(8, 0, 4, 4),
 		stat(text{
 			"Occupancy", "Part of the time for which a vehicle stands over a detector, mean of all, newest step. Above a fifth, traffic begins to stand.",
 			"No lane detector reported in this time",
-		}, "lastNotNull", "", history("city", "occupancy")).unit("percentunit").decimals(1).points(100).banded(occupancyBands).sparkline().at(12, 0, 4, 4),
+		}, "lastNotNull", "", history("city", "occupancy")).unit("percentunit").decimals(1).points(100).banded(occupancyBands).at(12, 0, 4, 4),
 		stat(text{
 			"Congested routes", "Routes to the centre that are congested now.", "No route has reported yet",
 		}, "sum", "Congestion", readings("congested")).unit("short").override(Matcher{"byName", "Congestion"}, Property{"mappings", []any{}}).banded(noneBands).at(16, 0, 4, 4),
@@ -43,7 +43,7 @@ func trafficCourse() []Panel {
 	states := []state{{"free", blue}, {"congested", vermillion}}
 	return []Panel{
 		timeSeries(text{
-			"Flow, and a week before",
+			"Vehicles per lane and report, and a week before",
 			"Vehicles that a lane counts between two reports, mean of all lanes: comparable over time also where detectors are silent. Dashed: the same hours a week before.",
 			"No lane detector reported in this time",
 		}, compared(aggregated(history("city", "intensity"), "mean"), "week")).unit("short").points(100).besideBefore(blue).at(0, 4, 8, 7),
@@ -61,7 +61,7 @@ func trafficCourse() []Panel {
 		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 11, 8, 7),
 		lines(text{
 			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.", "No route reported in this time",
-		}, history("sensor", "travel_time")).unit("s").points(100).each(toSensor(ofLine)).at(8, 11, 8, 7),
+		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).each(toSensor(ofLine)).at(8, 11, 8, 7),
 		stateTimeline(text{
 			"Congestion of routes", "When each route to the centre was congested at some moment of a step.", "No route reported in this time",
 		}, states, aggregated(history("sensor", "congested"), "max")).points(100).each(toSensor(ofLine)).at(16, 11, 8, 7),
@@ -75,7 +75,7 @@ func trafficPlaces() []Panel {
 		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).
 			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 18, 8, 6),
 		timeSeries(text{
-			"Bicycles by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.", "No bicycle counter reported in this time",
+			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.", "No bicycle counter reported in this time",
 		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 18, 8, 6),
 		table(text{
 			"Car parks", "How full each car park is now, the fullest first.", "",
