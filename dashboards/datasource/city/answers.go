@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -307,18 +308,18 @@ func (f *Floats) UnmarshalJSON(text []byte) error {
 
 // eachNumber calls with each element of an array. The decoder has checked before that the text is JSON.
 func eachNumber(text []byte, take func(string) error) error {
-	if string(text) == "null" {
+	whole := string(text) // once, so that its parts need no copies
+	if whole == "null" {
 		return nil
 	}
-	if len(text) < 2 || text[0] != '[' {
-		return fmt.Errorf("%.20q is no array", text)
+	if len(whole) < 2 || whole[0] != '[' {
+		return fmt.Errorf("%.20q is no array", whole)
 	}
-	for part := range bytes.SplitSeq(text[1:len(text)-1], []byte{','}) {
-		part = bytes.TrimSpace(part)
-		if len(part) == 0 {
+	for part := range strings.SplitSeq(whole[1:len(whole)-1], ",") {
+		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
-		if err := take(string(part)); err != nil {
+		if err := take(part); err != nil {
 			return err
 		}
 	}
