@@ -438,6 +438,10 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "spool.when_full: ") {
 		t.Errorf("a spool that drops: %v", err)
 	}
+	cfg.Spool.WhenFull = "maybe"
+	if err := cfg.Validate(); err == nil || strings.Count(err.Error(), "when_full") != 1 {
+		t.Errorf("a spool that may drop: %v", err)
+	}
 	err = ingest.Config{FutureTolerance: -1, Retention: -1}.Validate()
 	for _, key := range []string{
 		"dir: ", "future_tolerance: ", "retention: ", "late_after: ", "max_series_per_sensor: ", "max_readings_per_message: ", "broker.url: ",

@@ -78,9 +78,16 @@ func (c Config) Validate() error {
 	if c.Spool.WhenFull != spool.FullBlock {
 		fault("spool.when_full", "must be %s: what has been acknowledged may not be dropped", spool.FullBlock)
 	}
-	all = append(all, faults.Prefix("broker", c.Broker.Validate()), faults.Prefix("spool", c.spool().Validate()),
+	all = append(all, faults.Prefix("broker", c.Broker.Validate()), faults.Prefix("spool", c.checkSpool()),
 		faults.Prefix("ledger", c.Ledger.Validate()), faults.Prefix("writer", c.Writer.Validate()))
 	return errors.Join(all...)
+}
+
+// checkSpool takes when_full for what it has to be: more than that need not be said of it.
+func (c Config) checkSpool() error {
+	s := c.spool()
+	s.WhenFull = spool.FullBlock
+	return s.Validate()
 }
 
 // spool returns the spool's configuration with room for the largest frame that can come about.
