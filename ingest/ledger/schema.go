@@ -3,8 +3,10 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	_ "modernc.org/sqlite" // the database driver
 )
@@ -99,6 +101,9 @@ const readers = 4
 // openDatabase opens or makes the SQLite file twice: once for the one writer, and once for questions, which must not
 // keep the writer, and with it the line, waiting for a connection.
 func openDatabase(ctx context.Context, path string) (writing, reading *sql.DB, err error) {
+	if err := makePrivate(path); err != nil {
+		return nil, nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
 	// A full synchronisation at each commit is what lets the spool forget what the ledger has taken.
 	writing, err = openPool(path, 1, "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)")
 	if err == nil {
@@ -114,6 +119,15 @@ func openDatabase(ctx context.Context, path string) (writing, reading *sql.DB, e
 		return nil, nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
 	return writing, reading, nil
+}
+
+// makePrivate makes the file where there is none, and lets only its owner read it. SQLite gives the files beside it the same mode.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
