@@ -106,10 +106,10 @@ func (c Config) Validate() error {
 		fault("listen", "%q is not host:port; use for instance 127.0.0.1:8080", c.Listen)
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
-		fault("tls_cert_file", "a certificate and a key go together; set tls_key_file as well, or neither")
+		fault("tls_cert_file", "a certificate and a key go together; set http.tls_key_file as well, or neither")
 	}
 	if err == nil && !isLoopback(host) && c.TLSCertFile == "" {
-		fault("listen", "%s can be reached from outside this machine, which needs TLS; set tls_cert_file and tls_key_file, or listen on 127.0.0.1", c.Listen)
+		fault("listen", "%s can be reached from outside this machine, which needs TLS; set http.tls_cert_file and http.tls_key_file, or listen on 127.0.0.1", c.Listen)
 	}
 	for _, name := range c.Names {
 		if name == "" || strings.ContainsAny(name, ":/@ *") {

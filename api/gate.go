@@ -68,7 +68,7 @@ func (g *gate) checkHost(r *http.Request) *huma.ErrorModel {
 		return nil
 	}
 	return newProblem(http.StatusMisdirectedRequest,
-		"this address answers as localhost, not as %q; add the name to the configuration (names) if it is meant to", cut(host))
+		"this address answers as localhost, not as %q; add the name to the configuration (http.names) if it is meant to", cut(host))
 }
 
 // checkAccess decides on a request under /api; nil lets it pass.

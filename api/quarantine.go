@@ -140,6 +140,6 @@ func (s *Server) replayQuarantine(ctx context.Context, in *replayInput) (*replay
 	if err != nil {
 		return nil, s.fault(ctx, "replay the quarantine", err)
 	}
-	s.log.Info("quarantine replayed", "replayed", result.Replayed, "still_refused", result.StillRefused, "took", time.Since(began).String())
+	s.log.Info("quarantine replayed", "replayed", result.Replayed, "still_refused", result.StillRefused, "took_ms", time.Since(began).Milliseconds())
 	return &replayOutput{Body: result}, nil
 }

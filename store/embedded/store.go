@@ -96,7 +96,7 @@ func (s *Store) Run(ctx context.Context) error {
 	g := &gate{cfg: s.cfg, pass: pass, log: s.log, free: s.free}
 	g.adopt(e)
 	g.watch()
-	s.log.Info("embedded store started", "dir", s.cfg.Dir, "address", listener.Addr().String(), "took", time.Since(started))
+	s.log.Info("embedded store started", "dir", s.cfg.Dir, "address", listener.Addr().String(), "took_ms", time.Since(started).Milliseconds())
 	s.running.Store(&running{address: listener.Addr().String(), password: pass, gate: g})
 	close(s.ready)
 
