@@ -39,9 +39,19 @@ func (e *InvalidError) Error() string {
 		} else {
 			text.WriteString("; ")
 		}
-		text.WriteString(f.Field + ": " + f.Message)
+		text.WriteString(f.Field + ": " + e.withoutSubject(f.Message))
 	}
 	return text.String()
+}
+
+// withoutSubject shortens what telemetry says of an id, which names the id again.
+func (e *InvalidError) withoutSubject(message string) string {
+	_, quoted, _ := strings.Cut(e.Subject, " ")
+	rest, repeated := strings.CutPrefix(message, "id "+quoted)
+	if !repeated {
+		return message
+	}
+	return strings.TrimLeft(rest, ": ")
 }
 
 func invalid(kind Kind, id string, faults []FieldError) error {

@@ -50,7 +50,7 @@ type asker func(q request, answer any) error
 // bridgePath is a bridge's path in the API. An id that could not be one never gets there.
 func bridgePath(id, rest string) (string, error) {
 	if err := telemetry.SensorID(id).Check(); err != nil {
-		return "", fmt.Errorf("bridge %q: %w", id, err)
+		return "", fmt.Errorf("bridge %w", err)
 	}
 	return "/api/v1/bridges/" + id + rest, nil
 }

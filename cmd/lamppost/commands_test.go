@@ -157,6 +157,25 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+func TestAWrongIDIsSaidOnce(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for _, args := range [][]string{{"publishers", "add", "Bad#", "--data", data}, {"bridges", "show", "Bad#", "--data", data}} {
+		r := lamppost.itself.Run(t, args...)
+		sentence(t, r, "Bad#", "only a-z")
+		if n := strings.Count(r.Stderr, "Bad#"); n != 1 {
+			t.Errorf("it is said %d times: %s", n, r.Stderr)
+		}
+	}
+}
+
+func TestOnlyWhatStartsTheCityTakesItsFlags(t *testing.T) {
+	for _, line := range []string{"audit", "sensors list", "publishers list", "bridges list"} {
+		if help := well(t, append(strings.Fields(line), "--help")...); strings.Contains(help, "--demo") || strings.Contains(help, "--mqtt") || !strings.Contains(help, "--data") {
+			t.Errorf("%s:\n%s", line, help)
+		}
+	}
+}
+
 func TestTheHelpOfAnImportNamesEveryColumn(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	well(t, "sensors", "import", "--data", data, write(t, "sensors.csv", sensorsCSV))
