@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -129,7 +130,7 @@ func TestMetricsForOthersAskForTheTokenOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := lamppost.itself.Start(t, upOn(dir, "--config", file, "--metrics", "0.0.0.0:"+port)...)
+	up := lamppost.itself.Start(t, upOn(dir, "--config", file, "--metrics", "0.0.0.0:"+port, "--http", "0.0.0.0:0")...)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusted(t, certFile)}}
 	ask := func(token string) (int, error) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+port+"/metrics", nil)
@@ -157,8 +158,43 @@ func TestMetricsForOthersAskForTheTokenOverTLS(t *testing.T) {
 	if status, err := ask(strings.TrimSpace(string(token))); status != http.StatusOK || err != nil {
 		t.Errorf("with the token: status %d, %v", status, err)
 	}
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	endtoend.Eventually(t, time.Minute, "it says where it can be reached, and what asks for the token", func() error {
+		out := up.Stdout()
+		for _, want := range []string{"page and API  https://" + name + ":", " (listens on [::]:", "metrics       https://" + name + ":" + port + "/metrics", "(asked for by every request)"} {
+			if !strings.Contains(out, want) {
+				return fmt.Errorf("%q is not in:\n%s", want, out)
+			}
+		}
+		return nil
+	})
 	if r := up.Stop(10 * time.Second); r.Code != 0 {
 		t.Errorf("it ended with code %d: %s", r.Code, r.Stderr)
+	}
+	private(t, dir)
+}
+
+// private expects every file that Lamppost writes below the folder to be for its owner alone. InfluxDB sees to its own.
+func private(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == "store" {
+			return fs.SkipDir
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %o", path, info.Mode().Perm())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -6,9 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/lamppost-city/lamppost/internal/listen"
 	"github.com/lamppost-city/lamppost/service"
 )
 
@@ -126,15 +131,38 @@ func (s *status) waitReady(ctx context.Context, c *town) bool {
 
 func (s *status) addresses(c *town) string {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "page and API  %s\n", c.server.URL())
+	fmt.Fprintf(&text, "page and API  %s\n", reachable(c.server.URL()))
 	if c.broker != nil {
-		fmt.Fprintf(&text, "MQTT broker   %s\n", c.broker.URL())
+		fmt.Fprintf(&text, "MQTT broker   %s\n", reachable(c.broker.URL()))
 	}
-	if url := c.endpoint.URL(); url != "" {
-		fmt.Fprintf(&text, "metrics       %s\n", url)
+	if at := c.endpoint.URL(); at != "" {
+		fmt.Fprintf(&text, "metrics       %s\n", reachable(at))
 	}
-	fmt.Fprintf(&text, "token         %s (asked for by every change)\n", c.tokenFile())
+	asks := "asked for by every change"
+	if !listen.OnLoopback(c.cfg.HTTP.Listen) {
+		asks = "asked for by every request"
+	}
+	fmt.Fprintf(&text, "token         %s (%s)\n", c.tokenFile(), asks)
 	return text.String()
+}
+
+// reachable writes the address of a part so that a browser understands it: 0.0.0.0 and [::] stand for every address of this machine,
+// of which its name is the likeliest to be in a certificate.
+func reachable(address string) string {
+	at, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	ip, err := netip.ParseAddr(at.Hostname())
+	if err != nil || !ip.IsUnspecified() {
+		return address
+	}
+	listens, name := at.Host, "127.0.0.1"
+	if known, err := os.Hostname(); err == nil && known != "" {
+		name = known
+	}
+	at.Host = net.JoinHostPort(name, at.Port())
+	return fmt.Sprintf("%s (listens on %s)", at, listens)
 }
 
 func (s *status) sentence(c *town) string {

@@ -36,7 +36,8 @@ func upCommand() *cobra.Command {
 		Short: "Run all of Lamppost in one process",
 		Long: "Run the broker, ingest, the store, the API and the page in one process, with everything kept below --data.\n" +
 			"All addresses are on this machine only unless credentials and TLS are configured.\n" +
-			"A change asks for the token that the first start writes to DATA/api-token.",
+			"A change asks for the token that the first start writes to DATA/api-token; so does every request where others than this\n" +
+			"machine can reach the API.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadToStart(cmd)
