@@ -54,12 +54,6 @@ var registered = sensors{
 	"air-1":  {},
 }
 
-type anyone struct{}
-
-func (anyone) Required() bool                             { return false }
-func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
-func (anyone) Mark(string) string                         { return "" }
-
 // city is a broker and a store that live as long as a test, and ingest processes between them that do not.
 type city struct {
 	t      *testing.T
@@ -101,7 +95,7 @@ func newCity(t *testing.T, change ...func(*broker.Config)) *city {
 	for _, edit := range change {
 		edit(&bcfg)
 	}
-	b, err := broker.New(bcfg, anyone{}, prometheus.NewRegistry(), log)
+	b, err := broker.New(bcfg, nil, prometheus.NewRegistry(), log)
 	if err != nil {
 		t.Fatal(err)
 	}

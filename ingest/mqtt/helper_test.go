@@ -23,12 +23,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const wait = 30 * time.Second
 
-type anyone struct{}
-
-func (anyone) Required() bool                             { return false }
-func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
-func (anyone) Mark(string) string                         { return "" }
-
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // startBroker runs the embedded broker on a folder.
@@ -40,7 +34,7 @@ func startBroker(t *testing.T, dir string, change ...func(*broker.Config)) (b *b
 	for _, edit := range change {
 		edit(&cfg)
 	}
-	b, err := broker.New(cfg, anyone{}, prometheus.NewRegistry(), discard())
+	b, err := broker.New(cfg, nil, prometheus.NewRegistry(), discard())
 	if err != nil {
 		t.Fatal(err)
 	}

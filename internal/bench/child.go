@@ -81,19 +81,13 @@ func untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-type anyone struct{}
-
-func (anyone) Required() bool                             { return false }
-func (anyone) Verify(string, string) (broker.Grant, bool) { return broker.Grant{}, false }
-func (anyone) Mark(string) string                         { return "" }
-
 func (c child) runBroker(ctx context.Context) error {
 	ctx, cancel := untilClosed(ctx)
 	defer cancel()
 	cfg := broker.DefaultConfig()
 	cfg.Listen, cfg.Dir = "127.0.0.1:0", c.dir
 	cfg.Subscribers = []broker.Subscriber{{ClientID: c.client, Filters: []string{"city/#"}}}
-	b, err := broker.New(cfg, anyone{}, prometheus.NewRegistry(), c.log)
+	b, err := broker.New(cfg, nil, prometheus.NewRegistry(), c.log)
 	if err != nil {
 		return err
 	}

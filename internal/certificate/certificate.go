@@ -1,4 +1,5 @@
-// Package certificate is the certificate of a part that serves with TLS.
+// Package certificate is the certificate of a part that serves with TLS. PEM files come in, and what a listener needs goes out; the
+// broker and the metrics call it, and the check of the configuration reads the files beforehand.
 //
 //	PEM files ──► Renewed ──► tls.Config of the listener
 package certificate

@@ -1,4 +1,7 @@
-// Package command is what the command lines of the programs have in common.
+// Package command is what the command lines of the programs have in common. Their trees of commands come in, and refuse what is
+// mistyped when they go out; the mains call it.
+//
+//	root of cmd/lamppost, cmd/lamppost-bridge ──► Strict
 package command
 
 import (

@@ -1,4 +1,5 @@
-// Package listen says what the parts that open an address have to know of it before: whether it is one, and who can reach it.
+// Package listen says what the parts that open an address have to know of it before. The address of a configuration comes in, and
+// whether it is one, and who can reach it, goes out; it opens nothing.
 //
 //	Config.Validate, New ──► Check, OnLoopback
 package listen
