@@ -221,7 +221,10 @@ func showEvent(snapshot *registry.Snapshot, c *choice, e *ledger.Event) (Event, 
 	}
 	lasted := end.Sub(e.From)
 	shown.Kind = "silence"
-	shown.Text = fmt.Sprintf("no report for %s, one is expected every %s; %d missing", lasted.Round(time.Second), e.Cadence, e.Missing)
+	shown.Text = fmt.Sprintf("no report for %s, one is expected every %s", lasted.Round(time.Second), e.Cadence)
+	if e.Missing > 0 {
+		shown.Text += fmt.Sprintf("; %d missing", e.Missing)
+	}
 	return shown, lasted > 2*e.Cadence+silenceGrace
 }
 

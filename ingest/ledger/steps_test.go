@@ -135,7 +135,7 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 	l := fresh(t, config())
 	now := time.Now()
 	hour := now.Truncate(time.Hour)
-	expectations := plan{"loop-1": {cadence: time.Minute}, "loop-2": {cadence: time.Minute}}
+	expectations := plan{"loop-1": {cadence: time.Minute}, "loop-2": {cadence: time.Minute}, "loop-3": {cadence: time.Minute}}
 	l.Expect(func() ledger.Plan { return expectations })
 	last := telemetry.MilliOf(now.Add(-30 * time.Minute))
 	minuteOf := func(at time.Time) int64 { return ledger.MinuteOf(telemetry.MilliOf(at)) }
@@ -146,6 +146,7 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 	record(t, l, &frame.Frame{
 		Minutes: []frame.Minute{
 			{Sensor: "loop-1", Minute: minuteOf(last.Time()), Newest: last, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
+			{Sensor: "loop-3", Minute: minuteOf(last.Time()), Newest: last, Numbered: true, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
 			{Sensor: "loop-2", Minute: minuteOf(now), Newest: telemetry.MilliOf(now), Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
 		},
 		Silences: []frame.SensorSilences{{Sensor: "loop-2", Open: []frame.Silence{silence}}},
@@ -185,8 +186,9 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 	if diff := cmp.Diff(wantClocks, clocks); diff != "" {
 		t.Errorf("clocks (-want +got):\n%s", diff)
 	}
-	if len(silences) != 2 || silences[0].Sensor != "loop-2" || silences[0].Missing != silence.Missing() || !silences[0].To.Equal(silence.To.Time()) ||
-		silences[1].Sensor != "loop-1" || !silences[1].To.IsZero() || !silences[1].From.Equal(last.Time()) || silences[1].Missing < 28 {
+	if len(silences) != 3 || silences[0].Sensor != "loop-2" || silences[0].Missing != silence.Missing() || !silences[0].To.Equal(silence.To.Time()) ||
+		silences[1].Sensor != "loop-1" || !silences[1].To.IsZero() || !silences[1].From.Equal(last.Time()) || silences[1].Missing < 28 ||
+		silences[2].Sensor != "loop-3" || !silences[2].From.Equal(last.Time()) || silences[2].Missing != 0 {
 		t.Errorf("silences are %+v", silences)
 	}
 	for _, outside := range [][2]time.Duration{{-24 * time.Hour, -9 * time.Hour}, {time.Hour, 2 * time.Hour}} {
