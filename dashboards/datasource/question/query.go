@@ -179,6 +179,9 @@ func (q Query) Narrowed() (narrowed Query, unwanted []Filter, nothing bool) {
 			continue
 		}
 		list := lists[f.Key]
+		if list == nil {
+			continue // Check refuses it
+		}
 		if len(*list) > 0 {
 			wanted = slices.DeleteFunc(wanted, func(name string) bool { return !slices.Contains(*list, name) })
 		}
