@@ -2,6 +2,7 @@ package uplinktest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -72,16 +73,34 @@ func (m *Mosquitto) start() {
 	})
 }
 
-// stop ends it as an operator would, so that it writes its persistent sessions down.
+// stop ends it as an operator would, so that it writes its persistent sessions down. It forgets a signal that comes after its
+// port is open and before it serves, so it is told until it has ended.
 func (m *Mosquitto) stop() {
 	if m.cmd == nil {
 		return
 	}
-	if err := m.cmd.Process.Signal(os.Interrupt); err != nil {
-		m.t.Error(err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = m.cmd.Wait() // its exit code says that it was interrupted
+	}()
+	for deadline := time.After(20 * time.Second); ; {
+		if err := m.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			m.t.Error(err)
+		}
+		select {
+		case <-ended:
+			m.cmd = nil
+			return
+		case <-time.After(200 * time.Millisecond):
+		case <-deadline:
+			m.t.Error("mosquitto does not stop")
+			_ = m.cmd.Process.Kill() // it is waited for already
+			<-ended
+			m.cmd = nil
+			return
+		}
 	}
-	_ = m.cmd.Wait() // its exit code says that it was interrupted
-	m.cmd = nil
 }
 
 // Restart ends it and starts it again on the same port.
