@@ -185,7 +185,7 @@ func configCommand() *cobra.Command {
 	check := &cobra.Command{
 		Use: "check", Short: "Check the configuration and list everything that is wrong with it", Args: cobra.NoArgs,
 		Long: "Check the configuration and list everything for which lamppost up would refuse it: keys and values, certificates that\n" +
-			"cannot be read, and publishers without passwords where the broker can be reached from elsewhere. Nothing is opened.",
+			"cannot be read, and publishers without passwords where the broker can be reached from elsewhere. Nothing is started.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := loadToStart(cmd); err != nil {
 				return err

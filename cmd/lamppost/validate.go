@@ -62,7 +62,8 @@ func (c Config) checkHTTPPort() error {
 
 // checkMetrics wants a certificate where others can reach them.
 func (c Config) checkMetrics() error {
-	if c.Metrics.OnLoopback() || c.Metrics.Validate() != nil || c.HTTP.TLSCertFile != "" {
+	wrong := c.Metrics.Validate() != nil // which is a fault of its own
+	if wrong || c.Metrics.OnLoopback() || c.HTTP.TLSCertFile != "" {
 		return nil
 	}
 	return fmt.Errorf("metrics.listen: %s can be reached from outside this machine, which needs TLS; "+

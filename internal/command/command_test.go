@@ -30,7 +30,7 @@ func run(args ...string) (out string, err error) {
 func TestAMistypedCommandIsAnErrorThatSaysWhatThereIs(t *testing.T) {
 	for line, want := range map[string]string{
 		"bogus":          `lamppost has no command "bogus"; it has config, version`,
-		"versoin":        `lamppost has no command "versoin"; do you mean lamppost version?`,
+		"vrsion":         `lamppost has no command "vrsion"; do you mean lamppost version?`,
 		"config chek":    `lamppost config has no command "chek"; do you mean lamppost config check?`,
 		"config bogus x": `lamppost config has no command "bogus"; it has check, print`,
 	} {
