@@ -62,9 +62,8 @@ func (c Config) checkHTTPPort() error {
 
 // checkMetrics wants a certificate where others can reach them.
 func (c Config) checkMetrics() error {
-	wrong := c.Metrics.Validate() != nil // which is a fault of its own
-	if wrong || c.Metrics.OnLoopback() || c.HTTP.TLSCertFile != "" {
-		return nil
+	if c.Metrics.OnLoopback() || c.HTTP.TLSCertFile != "" || listen.Check(c.Metrics.Listen, "") != nil {
+		return nil //nolint:nilerr // an address that is none is a fault of its own
 	}
 	return fmt.Errorf("metrics.listen: %s can be reached from outside this machine, which needs TLS; "+
 		"set http.tls_cert_file and http.tls_key_file, which serve the metrics too, or listen on 127.0.0.1", c.Metrics.Listen)
