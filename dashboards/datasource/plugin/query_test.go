@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -62,16 +63,17 @@ func TestQuestionsThatDoNotGoTogetherAreRefusedWithWords(t *testing.T) {
 	for query, words := range map[string]string{
 		`{"kind":"guess"}`:   "kind:",
 		`{"kind":"history"}`: "quantities: choose one",
-		`{"kind":"history","quantities":["speed"],"step":"raw","group":["site"]}`:                                "group: readings as they are",
-		`{"kind":"history","quantities":["$quantity"]}`:                                                          "the variable $quantity has no value",
-		`{"kind":"history","quantities":["speed"],"live":true,"group":["site"]}`:                                 "live:",
-		`{"kind":"latest","aggregate":"mean"}`:                                                                   "latest: group, compare",
-		`{"kind":"ledger","view":"parts"}`:                                                                       "view:",
-		`{"kind":"history","quantities":["speed"],"step":"often"}`:                                               "step:",
-		`{"kind":"history","quantities":["speed"],"area":{"west":2,"east":1,"south":0,"north":1}}`:               "area:",
-		`{"kind":"sensors","limit":20000}`:                                                                       "limit:",
-		`{"kind":"history","quantities":["speed"],"filters":[{"key":"colour","operator":"=","value":"red"}]}`:    "filter:",
-		`{"kind":"history","quantities":["speed"],"filters":[{"key":"sensor","operator":"=~","value":"cam.*"}]}`: "use = or !=",
+		`{"kind":"history","quantities":["speed"],"step":"raw","group":["site"]}`:                                                     "group: readings as they are",
+		`{"kind":"history","quantities":["$quantity"]}`:                                                                               "the variable $quantity has no value",
+		`{"kind":"history","quantities":["speed"],"live":true,"group":["site"]}`:                                                      "live:",
+		`{"kind":"latest","aggregate":"mean"}`:                                                                                        "latest: group, compare",
+		`{"kind":"ledger","view":"parts"}`:                                                                                            "view:",
+		`{"kind":"history","quantities":["speed"],"step":"often"}`:                                                                    "step:",
+		`{"kind":"history","quantities":["speed"],"area":{"west":2,"east":1,"south":0,"north":1}}`:                                    "area:",
+		`{"kind":"sensors","limit":20000}`:                                                                                            "limit:",
+		`{"kind":"history","quantities":["speed"],"filters":[{"key":"colour","operator":"=","value":"red"}]}`:                         "filter:",
+		`{"kind":"history","quantities":["speed"],"filters":[{"key":"sensor","operator":"=~","value":"cam.*"}]}`:                      "use = or !=",
+		`{"kind":"history","quantities":["speed"],"group":["sensor"],"filters":[{"key":"channel","operator":"!=","value":"lane-2"}]}`: "group by channel",
 		`[]`: "cannot be read",
 	} {
 		answer := ask(t, to, day(), query)
@@ -81,6 +83,16 @@ func TestQuestionsThatDoNotGoTogetherAreRefusedWithWords(t *testing.T) {
 	}
 	if calls := api.asked(""); len(calls) > 0 {
 		t.Errorf("the server was asked all the same: %v", calls)
+	}
+}
+
+func TestATableOfLatestHasAsManyRowsAsAreAskedFor(t *testing.T) {
+	api := newTown(t, "")
+	for limit, rows := range map[int]int{0: 2, 1: 1} {
+		answer := ask(t, settings(t, api.URL, ""), day(), fmt.Sprintf(`{"kind":"latest","districts":["harbour"],"limit":%d}`, limit))
+		if answer.Error != nil || len(answer.Frames) != 1 || answer.Frames[0].Rows() != rows {
+			t.Errorf("limit %d: %v, %d rows; want %d", limit, answer.Error, answer.Frames[0].Rows(), rows)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (d *Datasource) latest(ctx context.Context, a asked) (data.Frames, error) {
 	if a.View == question.ByReading {
 		frame = frames.Readings(cut(items, a.Limit), catalogue)
 	} else {
-		frame = frames.Latest(items, catalogue)
+		frame = frames.Latest(ofFirst(items, a.Limit), catalogue)
 	}
 	all := shown(city.Call("latest", params), frame)
 	if truncated {
@@ -56,6 +56,18 @@ func (d *Datasource) latest(ctx context.Context, a asked) (data.Frames, error) {
 	}
 	d.goOn(frame, a)
 	return all, nil
+}
+
+// ofFirst leaves the readings of at most limit sensors; 0 leaves all.
+func ofFirst(items []city.Reading, limit int) []city.Reading {
+	known := map[string]bool{}
+	return slices.DeleteFunc(items, func(r city.Reading) bool {
+		if !known[r.Sensor] && limit > 0 && len(known) == limit {
+			return true
+		}
+		known[r.Sensor] = true
+		return false
+	})
 }
 
 // cut leaves at most limit rows; 0 leaves all that may be.

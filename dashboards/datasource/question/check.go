@@ -196,6 +196,9 @@ func (q Query) checkFilters(fault func(string, ...any)) {
 		if f.Key == "channel" && f.Operator == "=|" && len(f.Values) != 1 {
 			fault("filter: channel can be one only; use = or !=")
 		}
+		if f.Key == "channel" && f.Excludes() && len(q.Group) > 0 && !slices.Contains(q.Group, "channel") {
+			fault("filter: channel %s cannot be applied where readings are combined over it; use =, or group by channel", f.Operator)
+		}
 		if len(f.Values) > MaxNames {
 			fault("filter: %d values of %s, %d may be", len(f.Values), f.Key, MaxNames)
 		}
