@@ -103,7 +103,7 @@ func (s *messageStore) complete(ctx context.Context, before []string) error {
 // messagesOf is the subject of all stored messages: letter for letter the filter that nats-server makes of ingest's
 // <root>/#. Only where the two are the same it reads a backlog straight on. Else it looks through all topics of a block
 // of messages for each message, which costs 18 µs with a thousand topics, and more with more.
-func messagesOf(root string) string { return "$MQTT.msgs." + natsSubject(root+"/#") }
+func messagesOf(root string) string { return messagePrefix + natsSubject(root+"/#") }
 
 // bound makes the streams, as nats-server would, but with limits and the subject of messagesOf, and with the messages for
 // the trimmer to remove. When a limit is reached a new message is refused; an old one is never dropped.

@@ -154,9 +154,8 @@ func (t *tidy) checkOrphans() error {
 
 // natsFilter is a consumer's filter without the prefix of stored messages.
 func natsFilter(c *jetstream.ConsumerInfo) string {
-	const prefix = "$MQTT.msgs."
-	if len(c.Config.FilterSubject) < len(prefix) {
+	if len(c.Config.FilterSubject) < len(messagePrefix) {
 		return ""
 	}
-	return c.Config.FilterSubject[len(prefix):]
+	return c.Config.FilterSubject[len(messagePrefix):]
 }

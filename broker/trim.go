@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -20,6 +21,8 @@ const (
 	trimEvery = time.Minute
 
 	globalAccount = "$G"
+	// messagePrefix stands before the topic in the subject of a stored message.
+	messagePrefix = "$MQTT.msgs."
 )
 
 // trimmer removes from the stream of messages what every subscriber has taken. nats-server would do that itself with
@@ -93,9 +96,22 @@ func (t *trimmer) backlog() (backlog, error) {
 			b.waiting = max(b.waiting, c.NumPending+uint64(c.NumAckPending))
 			b.again = b.again || c.NumRedelivered > 0
 		}
-		return b, nil
+		return b, b.complete(t.cfg.Subscribers)
 	}
 	return b, fmt.Errorf("read the subscriptions: no stream %s", streamMessages)
+}
+
+// complete refuses a list in which a subscription of the durable sessions is missing: nats-server leaves out one whose state it
+// cannot read from disk, and what it has yet to take would be removed.
+func (b backlog) complete(sessions []Subscriber) error {
+	for _, s := range sessions {
+		for _, f := range s.Filters {
+			if !slices.ContainsFunc(b.subscriptions, func(t taken) bool { return t.filter == messagePrefix+natsSubject(f) }) {
+				return fmt.Errorf("read the subscriptions: %s of session %s is not among them", f, s.ClientID)
+			}
+		}
+	}
+	return nil
 }
 
 // due says whether it is time to remove. Not while messages are sent again, for nats-server would forget which of them
@@ -118,7 +134,7 @@ func (t *trimmer) trim(ctx context.Context, s jetstream.StreamState, b backlog) 
 	if err != nil {
 		return fmt.Errorf("open stream %s: %w", streamMessages, err)
 	}
-	readings := "$MQTT.msgs." + natsSubject(t.cfg.TopicRoot+"/+/readings")
+	readings := messagePrefix + natsSubject(t.cfg.TopicRoot+"/+/readings")
 	all, ofReadings := s.LastSeq, s.LastSeq
 	for _, sub := range b.subscriptions {
 		to, err := sub.exactly(ctx, stream, s.LastSeq)
