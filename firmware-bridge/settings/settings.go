@@ -20,6 +20,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/bus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/internal/faults"
+	"github.com/lamppost-city/lamppost/internal/options"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
@@ -112,7 +113,7 @@ func decode(into *Settings, raw map[string]any) error {
 	if v, ok := raw["version"]; !ok || fmt.Sprint(v) != fmt.Sprint(Version) {
 		return fmt.Errorf("version: is %v, and this bridge understands version %d; update the bridge or the settings", v, Version)
 	}
-	if err := textKeys("", raw); err != nil {
+	if err := options.CheckKeys(raw); err != nil {
 		return err
 	}
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
@@ -124,27 +125,6 @@ func decode(into *Settings, raw map[string]any) error {
 	}
 	if err := decoder.Decode(raw); err != nil {
 		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
-	}
-	return nil
-}
-
-// textKeys refuses keys that are no texts: YAML allows them, JSON does not, and mapstructure panics over them.
-func textKeys(path string, value any) error {
-	switch v := value.(type) {
-	case map[any]any:
-		return fmt.Errorf("%s: has a key that is no text", strings.TrimPrefix(path, "."))
-	case map[string]any:
-		for key, inner := range v {
-			if err := textKeys(path+"."+key, inner); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for i, inner := range v {
-			if err := textKeys(fmt.Sprintf("%s[%d]", path, i), inner); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

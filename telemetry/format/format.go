@@ -14,7 +14,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/telemetry"
-	"github.com/lamppost-city/lamppost/telemetry/internal/options"
+	"github.com/lamppost-city/lamppost/internal/options"
 	"github.com/lamppost-city/lamppost/telemetry/internal/scan"
 	"github.com/lamppost-city/lamppost/telemetry/mapping"
 	"github.com/lamppost-city/lamppost/telemetry/wire"

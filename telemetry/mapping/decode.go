@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/lamppost-city/lamppost/telemetry/internal/options"
+	"github.com/lamppost-city/lamppost/internal/options"
 )
 
 //go:embed ready/*.yaml

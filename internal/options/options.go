@@ -1,4 +1,5 @@
-// Package options fills structs from what configuration makes of YAML and JSON. The formats call it for what people write of them.
+// Package options fills structs from what configuration makes of YAML and JSON: maps come in, structs go out. The formats call it for
+// what people write of them, and the bridge's settings for the check of keys.
 package options
 
 import (
@@ -12,7 +13,7 @@ import (
 // Decode fills the struct that into points to, by its mapstructure tags. A key that the struct does not have is an error. One value
 // may stand where a list is wanted, and numbers may be texts.
 func Decode(into any, from map[string]any) error {
-	if err := textKeys("", from); err != nil {
+	if err := CheckKeys(from); err != nil {
 		return err
 	}
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
@@ -28,7 +29,9 @@ func Decode(into any, from map[string]any) error {
 	return nil
 }
 
-// textKeys refuses keys that are no texts: YAML allows them, JSON does not, and mapstructure panics over them.
+// CheckKeys refuses keys that are no texts, at any depth: YAML allows them, JSON does not, and mapstructure panics over them.
+func CheckKeys(from map[string]any) error { return textKeys("", from) }
+
 func textKeys(path string, value any) error {
 	switch v := value.(type) {
 	case map[any]any:
