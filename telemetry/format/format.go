@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/internal/faults"
-	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/internal/options"
+	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/internal/scan"
 	"github.com/lamppost-city/lamppost/telemetry/mapping"
 	"github.com/lamppost-city/lamppost/telemetry/wire"
