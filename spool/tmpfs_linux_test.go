@@ -3,37 +3,20 @@ package spool_test
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lamppost-city/lamppost/internal/smalldisk"
 	"github.com/lamppost-city/lamppost/spool"
 )
 
-// mountSmall makes a file system of the given size, or skips.
-func mountSmall(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs takes root")
-	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("no tmpfs can be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
-}
-
 func TestRealFullDiskAndBack(t *testing.T) {
 	policies(t, func(t *testing.T, cfg spool.Config) {
-		dir := mountSmall(t, "size=256k")
+		dir := t.TempDir()
+		smalldisk.Mount(t, dir, "size=256k")
 		cfg.SegmentBytes = 32 << 10
 		cfg.MaxBytes = 10 << 20
 		cfg.DiskRetry = 5 * time.Millisecond
@@ -81,20 +64,16 @@ func TestRealFullDiskAndBack(t *testing.T) {
 }
 
 func TestRealReadOnlyFileSystemAndBack(t *testing.T) {
-	dir := mountSmall(t, "size=1m")
+	dir := t.TempDir()
+	smalldisk.Mount(t, dir, "size=1m")
 	s := open(t, spool.RealDisk(), dir, small())
 	appendFrames(t, s, 0, 2, 100)
 	closeSpool(t, s) // a file that is open for writing would keep it from being mounted read-only
-	remount := func(flags uintptr) {
-		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
-			t.Skipf("the tmpfs cannot be mounted again: %v", err)
-		}
-	}
-	remount(unix.MS_RDONLY)
+	smalldisk.Remount(t, dir, unix.MS_RDONLY)
 	if _, err := spool.Open(dir, small(), nil); !errors.Is(err, unix.EROFS) {
 		t.Errorf("Open on a read-only file system: %v", err)
 	}
-	remount(0)
+	smalldisk.Remount(t, dir, 0)
 	s = open(t, spool.RealDisk(), dir, small())
 	defer closeSpool(t, s)
 	appendFrames(t, s, 2, 4, 100)

@@ -17,6 +17,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/outbox"
 	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/internal/endtoend"
+	"github.com/lamppost-city/lamppost/internal/smalldisk"
 	"github.com/lamppost-city/lamppost/telemetry"
 	"github.com/lamppost-city/lamppost/telemetry/senml"
 )
@@ -166,20 +167,13 @@ func (e *ear) gaps() (gaps []string) {
 // Something else fills the card. Nothing stops and nothing is lost, and with room everything is as before.
 func TestAFullCardStopsNothingAndMendsWithRoom(t *testing.T) {
 	s, broker := newStreet(t)
-	if err := unix.Mount("tmpfs", s.data, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("no tmpfs can be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(s.data, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	smalldisk.Mount(t, s.data, "size=2m")
 	b := s.start(smallFiles()...)
 	s.wait("all is well", disk(outbox.DiskFine))
 	s.goesOn("at first")
 
 	filler := filepath.Join(s.data, "log")
-	fillCard(t, filler)
+	smalldisk.Fill(t, filler)
 	s.wait("the full card is named", disk(outbox.DiskFull))
 	s.tells("full")
 	s.goesOn("with a full card")
@@ -216,21 +210,6 @@ func TestAFullCardStopsNothingAndMendsWithRoom(t *testing.T) {
 	}
 }
 
-func fillCard(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	block := make([]byte, 4096)
-	for {
-		if _, err := f.Write(block); err != nil {
-			return
-		}
-	}
-}
-
 // The kernel makes a card read-only at the first fault of its file system, under the open files of the bridge; after a power
 // cut it may come up read-only.
 func TestAReadOnlyCardStopsNothingAndMendsWhenItIsWritable(t *testing.T) {
@@ -252,10 +231,10 @@ func TestAReadOnlyCardStopsNothingAndMendsWhenItIsWritable(t *testing.T) {
 	must(os.WriteFile(image, nil, 0o600))
 	must(os.Truncate(image, 16<<20))
 	if err := tool("mkfs.ext4", "-q", image); err != nil {
-		t.Skip(err)
+		t.Skipf("no ext4 can be made here: %v", err)
 	}
 	if err := tool("mount", "-o", "loop", image, s.data); err != nil {
-		t.Skip(err)
+		t.Skipf("no file can be mounted as a disk here: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(s.data, unix.MNT_DETACH) })
 

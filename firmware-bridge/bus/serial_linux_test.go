@@ -26,7 +26,7 @@ func pty(t *testing.T) (other *os.File, path string) {
 	t.Helper()
 	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("no pseudo-terminal can be opened here: %v", err)
 	}
 	t.Cleanup(func() { other.Close() })
 	fd := int(other.Fd())

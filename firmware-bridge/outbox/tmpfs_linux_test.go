@@ -10,30 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/outbox"
+	"github.com/lamppost-city/lamppost/internal/smalldisk"
 )
-
-// mount makes a small disk, or skips.
-func mount(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs takes root")
-	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("no tmpfs can be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
-}
 
 // Another program fills the card. Readings go on to the broker while it is reached, and wait in memory while it is not;
 // when there is room again they go to the card.
 func TestFullCardAndBack(t *testing.T) {
-	dir := mount(t, "size=512k")
+	dir := t.TempDir()
+	smalldisk.Mount(t, dir, "size=512k")
 	b, l := newBoard(1, noon), newLine(true)
 	cfg := config()
 	cfg.Spool.DiskRetry = 5 * time.Millisecond
@@ -43,7 +27,7 @@ func TestFullCardAndBack(t *testing.T) {
 	r.put(0, 100)
 	r.delivered()
 
-	fill(t, filepath.Join(dir, "log"))
+	smalldisk.Fill(t, filepath.Join(dir, "log"))
 	n := 100
 	for r.Status().Disk != outbox.DiskFull { // the newest file has room for a while
 		r.put(n, n+10)
@@ -79,42 +63,23 @@ func TestFullCardAndBack(t *testing.T) {
 	r.ended()
 }
 
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	block := make([]byte, 4096)
-	for {
-		if _, err := f.Write(block); err != nil {
-			return
-		}
-	}
-}
-
 // A card that comes up read-only after a bad shutdown.
 func TestReadOnlyCardAndBack(t *testing.T) {
-	dir := mount(t, "size=4m")
+	dir := t.TempDir()
+	smalldisk.Mount(t, dir, "size=4m")
 	b := newBoard(1, noon)
 	r := start(t, config(), dir, b, newLine(false))
 	b.tell(r.clock)
 	r.put(0, 100)
 	r.ended()
-	remount := func(flags uintptr) {
-		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
-			t.Skipf("the tmpfs cannot be mounted again: %v", err)
-		}
-	}
-	remount(unix.MS_RDONLY)
+	smalldisk.Remount(t, dir, unix.MS_RDONLY)
 	l := newLine(true)
 	r = start(t, config(), dir, b, l)
 	r.put(100, 200)
 	r.eventually("what is new is sent from memory, and the fault is named", func(s outbox.Status) bool {
 		return s.AcknowledgedReadings == 100 && s.Disk == outbox.DiskReadOnly && s.DiskError != ""
 	})
-	remount(0)
+	smalldisk.Remount(t, dir, 0)
 	r.eventually("the card works", func(s outbox.Status) bool { return s.Disk == outbox.DiskFine })
 	r.put(200, 300)
 	r.delivered()
