@@ -190,7 +190,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	inner := net.JoinHostPort(opts.MQTT.Host, strconv.Itoa(opts.MQTT.Port)) // with the port that was taken
 	b.inner.Store(&inner)
 	defer b.inner.Store(nil)
-	if err := b.prepare(ctx, st, before, log); err != nil {
+	if err := b.prepare(ctx, srv, st, before, log); err != nil {
 		return err
 	}
 	trim := &trimmer{srv: srv, store: st, cfg: b.cfg}
@@ -209,7 +209,7 @@ func (b *Broker) serve(ctx context.Context) error {
 }
 
 // prepare sets the bounds of the store, checks that nothing of it is missing, and makes the durable sessions.
-func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string, log *natsLog) error {
+func (b *Broker) prepare(ctx context.Context, srv *server.Server, st *messageStore, before []string, log *natsLog) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	damaged := func(err error) error {
@@ -234,6 +234,19 @@ func (b *Broker) prepare(ctx context.Context, st *messageStore, before []string,
 		}
 		if err := b.makeSession(ctx, s); err != nil {
 			return fmt.Errorf("make session %s: %w%s", s.ClientID, err, log.lastTrouble())
+		}
+	}
+	return awaitLeft(ctx, srv)
+}
+
+// awaitLeft returns when only our own connection to the store is left: those that made the sessions would count among
+// MaxConnections. nats-server tells nobody that it has forgotten a connection.
+func awaitLeft(ctx context.Context, srv *server.Server) error {
+	for srv.NumClients() > 1 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the broker's own sessions do not leave: %w", ctx.Err())
+		case <-time.After(time.Millisecond):
 		}
 	}
 	return nil

@@ -76,6 +76,17 @@ func TestNearlyFullDiskKeepsPublishersWaitingAndLetsIngestWork(t *testing.T) {
 	eventually(t, "ingest takes what is stored", func() bool { n, _ := in.counts(); return n == 10 })
 }
 
+func TestAllConnectionsAreThereForClientsOnceReady(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		cfg := config(t)
+		cfg.MaxConnections = 1
+		r := start(t, cfg, nil)
+		connect(t, options(r.Addr(), "c", "", ""))
+		r.stop()
+	}
+}
+
 func TestLimitsAreHeld(t *testing.T) {
 	t.Parallel()
 	t.Run("connections", func(t *testing.T) {
