@@ -36,6 +36,7 @@ func TestEveryKindOfQueryAnswersWithItsFrames(t *testing.T) {
 		"sensors_named":     `{"kind":"sensors","sensors":["air-1","gone-1"]}`,
 		"sensors_sites":     `{"kind":"sensors","view":"sites","districts":["harbour"]}`,
 		"sensors_districts": `{"kind":"sensors","view":"districts"}`,
+		"sensors_bridges":   `{"kind":"sensors","view":"bridges","sensors":["bridge-7","bridge-8"]}`,
 		"pipeline":          `{"kind":"pipeline"}`,
 		"pipeline_parts":    `{"kind":"pipeline","view":"parts"}`,
 		"events":            `{"kind":"events","events":["silence","clock"]}`,
@@ -93,6 +94,15 @@ func TestATableOfLatestHasAsManyRowsAsAreAskedFor(t *testing.T) {
 		if answer.Error != nil || len(answer.Frames) != 1 || answer.Frames[0].Rows() != rows {
 			t.Errorf("limit %d: %v, %d rows; want %d", limit, answer.Error, answer.Frames[0].Rows(), rows)
 		}
+	}
+}
+
+// The sensors of one bridge may be in many places: a filter of the dashboard by district must not look as if it were applied.
+func TestPlacesDoNotChooseAmongBridgesAndTheAnswerSaysSo(t *testing.T) {
+	api := newTown(t, "")
+	answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"sensors","view":"bridges","filters":[{"key":"district","operator":"=","value":"harbour"}]}`)
+	if answer.Error != nil || answer.Frames[0].Rows() != 3 || len(answer.Frames[0].Meta.Notices) != 1 {
+		t.Errorf("%v %+v", answer.Error, answer.Frames)
 	}
 }
 

@@ -92,6 +92,9 @@ func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) 
 		})
 		return shown(city.Call("districts", nil), frames.Districts(cut(districts, a.Limit))), err
 	}
+	if a.View == question.Bridges {
+		return d.bridges(ctx, a)
+	}
 	if len(a.Sensors) > 0 {
 		return d.named(ctx, a)
 	}

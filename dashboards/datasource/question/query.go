@@ -18,7 +18,7 @@ const (
 	Latest Kind = "latest"
 	// Ledger is what came, what was refused and what is missing.
 	Ledger Kind = "ledger"
-	// Sensors is who is registered: sensors, sites or districts, as a table.
+	// Sensors is who is registered: sensors, sites or districts, as a table; and the bridges that read them.
 	Sensors Kind = "sensors"
 	// Pipeline is how the server itself is doing now, as a table.
 	Pipeline Kind = "pipeline"
@@ -51,6 +51,9 @@ const (
 	Sites View = "sites"
 	// Districts is, of Sensors, a row for each district.
 	Districts View = "districts"
+
+	// Bridges is, of Sensors, a row for each edge bridge that has reported.
+	Bridges View = "bridges"
 
 	// Parts is, of Pipeline, a row for each part of the server.
 	Parts View = "parts"
@@ -151,7 +154,7 @@ func Views(k Kind) []View {
 	case Ledger:
 		return []View{Totals, Steps, Reasons, Each}
 	case Sensors:
-		return []View{List, Sites, Districts}
+		return []View{List, Sites, Districts, Bridges}
 	case Pipeline:
 		return []View{Totals, Parts}
 	case History, Events:

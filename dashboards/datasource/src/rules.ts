@@ -32,6 +32,7 @@ export const VIEWS: Record<Kind, Pick[]> = {
     { value: 'list', label: 'Sensors' },
     { value: 'sites', label: 'Sites' },
     { value: 'districts', label: 'Districts' },
+    { value: 'bridges', label: 'Bridges', description: 'What reads sensors at the edge: firmware, spool, clock' },
   ],
   pipeline: [
     { value: 'totals', label: 'Numbers' },
@@ -126,6 +127,9 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       }
       return new Set<Field>(['view', 'districts', 'sites', 'sensors', ...(view === 'steps' ? (['step'] as Field[]) : [])]);
     case 'sensors':
+      if (view === 'bridges') {
+        return new Set<Field>(['view', 'limit']);
+      }
       if (view === 'districts') {
         return new Set<Field>(['view', 'districts', 'limit']);
       }
