@@ -3,7 +3,6 @@ package frames
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -23,22 +22,11 @@ type Line struct {
 	Compare string
 }
 
-// Names gives places their names for people.
-type Names struct {
-	Sites, Districts map[string]string
-}
-
-func name(of map[string]string, id string) string {
-	if title := of[id]; title != "" {
-		return title
-	}
-	return id
-}
-
 // HistoryForm is how lines are shown.
 type HistoryForm struct {
 	Catalogue Catalogue
 	Names     Names
+	Naming    Naming
 	// Group is what lines were combined by; empty if they were not.
 	Group []string
 	// Gaps puts nulls where a step has no reading, From (included) to To.
@@ -48,13 +36,13 @@ type HistoryForm struct {
 
 // History makes a frame of each line (timeseries-multi), which panels and alert rules understand.
 func History(lines []Line, form HistoryForm) data.Frames {
-	vary := varying(lines)
+	form.Naming.see(lines)
 	all := make(data.Frames, 0, len(lines))
 	for i := range lines {
 		line := &lines[i]
 		times, values := form.columns(line)
 		cfg := form.Catalogue.field(line.Quantity, line.Unit, line.Agg)
-		cfg.DisplayNameFromDS = form.lineName(line, vary)
+		cfg.DisplayNameFromDS = form.lineName(line)
 		field := data.NewField(line.Quantity, form.labels(line), values)
 		field.SetConfig(cfg)
 		frame := data.NewFrame(line.Quantity, data.NewField("time", nil, times), field)
@@ -125,51 +113,6 @@ func (form HistoryForm) labels(line *Line) data.Labels {
 		labels["domain"] = line.Domain
 	}
 	return labels
-}
-
-// varies says which names differ between lines.
-type varies struct{ quantity, sensor, site, district, channel, compare bool }
-
-func varying(lines []Line) (v varies) {
-	for i := range lines {
-		a, b := &lines[0], &lines[i]
-		v.quantity = v.quantity || a.Quantity != b.Quantity
-		v.sensor = v.sensor || a.Sensor != b.Sensor
-		v.site = v.site || a.Site != b.Site
-		v.district = v.district || a.District != b.District
-		v.channel = v.channel || a.Channel != b.Channel
-		v.compare = v.compare || b.Compare != ""
-	}
-	return v
-}
-
-// lineName is what a legend shows: what differs, and the quantity where it does or where nothing else is said.
-func (form HistoryForm) lineName(line *Line, vary varies) string {
-	var where []string
-	if vary.sensor && line.Sensor != "" {
-		where = append(where, line.Sensor)
-	} else { // a sensor stands at one site, and a site is in one district
-		if vary.site && line.Site != "" {
-			where = append(where, name(form.Names.Sites, line.Site))
-		} else if vary.district && line.District != "" {
-			where = append(where, name(form.Names.Districts, line.District))
-		}
-	}
-	if vary.channel && line.Channel != "" {
-		where = append(where, line.Channel)
-	}
-	title := line.Title
-	if title == "" {
-		title = form.Catalogue.title(line.Quantity)
-	}
-	text := strings.Join(where, " ")
-	if vary.quantity || text == "" {
-		text = strings.TrimSuffix(title+", "+text, ", ")
-	}
-	if line.Compare != "" {
-		text += ", a " + line.Compare + " before"
-	}
-	return text
 }
 
 // Label is the line's name of a place, quantity, domain or channel; "" where it was combined over that.

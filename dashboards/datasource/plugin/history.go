@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
@@ -42,7 +43,7 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	for _, p := range parts {
 		running.Go(func() { p.answer, p.err = d.city.History(ctx, p.params) })
 	}
-	form := frames.HistoryForm{Catalogue: frames.NewCatalogue(catalogue), Group: a.Group, Gaps: a.Gaps, From: a.from, To: a.to}
+	form := frames.HistoryForm{Catalogue: frames.NewCatalogue(catalogue), Naming: a.naming, Group: a.Group, Gaps: a.Gaps, From: a.from, To: a.to}
 	names, err := d.names(ctx, a.Group)
 	running.Wait()
 	if err != nil {
@@ -73,6 +74,26 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	}
 	d.goOn(all[0], a)
 	return all, nil
+}
+
+// naming is what lines of a query have to be told apart by, with its ad hoc filters or without.
+func naming(q question.Query, ways bool) frames.Naming {
+	return frames.Naming{
+		Quantity: len(q.Quantities) != 1, Sensor: len(q.Sensors) != 1,
+		Channel:   slices.ContainsFunc(q.Filters, func(f question.Filter) bool { return f.Key == "channel" }),
+		Aggregate: q.Aggregate, Ways: ways,
+	}
+}
+
+// ways says whether a panel's histories are combined in several ways.
+func ways(queries []backend.DataQuery) bool {
+	seen := make(map[string]bool)
+	for _, q := range queries {
+		if parsed, err := question.Parse(q.JSON); err == nil && parsed.Kind == question.History {
+			seen[parsed.Aggregate] = true
+		}
+	}
+	return len(seen) > 1
 }
 
 // tail is how much of a live history is readings as they are, so that what comes live goes on with the same.

@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
 )
 
@@ -22,13 +23,14 @@ const atOnce = 6
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	answers := make([]backend.DataResponse, len(req.Queries))
 	places := make(chan struct{}, atOnce)
+	several := ways(req.Queries)
 	var running sync.WaitGroup
 	for i, q := range req.Queries {
 		running.Go(func() {
 			select {
 			case places <- struct{}{}:
 				defer func() { <-places }()
-				answers[i] = d.answer(ctx, q)
+				answers[i] = d.answer(ctx, q, several)
 			case <-ctx.Done():
 				answers[i] = refuse(ctx.Err())
 			}
@@ -47,6 +49,7 @@ type asked struct {
 	question.Query
 	// unwanted are the ad hoc filters that are applied to the answer.
 	unwanted []question.Filter
+	naming   frames.Naming
 	from, to time.Time
 	// points is how many steps the panel has room for.
 	points int64
@@ -55,7 +58,8 @@ type asked struct {
 // faulty is a query that cannot be asked.
 type faulty struct{ error }
 
-func (d *Datasource) answer(ctx context.Context, q backend.DataQuery) backend.DataResponse {
+// answer answers one query; several says that those beside it combine readings in other ways.
+func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, several bool) backend.DataResponse {
 	if d.fault != nil {
 		return refuse(d.fault)
 	}
@@ -71,7 +75,7 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery) backend.Da
 		return refuse(faulty{err})
 	}
 	a := asked{
-		Query: narrowed, unwanted: unwanted, from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
+		Query: narrowed, unwanted: unwanted, naming: naming(parsed, several), from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
 		points: min(max(q.MaxDataPoints, 1), question.MaxRows),
 	}
 	if q.MaxDataPoints <= 0 {

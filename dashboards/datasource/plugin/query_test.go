@@ -17,8 +17,13 @@ import (
 var update = flag.Bool("update", false, "write the golden frames anew")
 
 func TestEveryKindOfQueryAnswersWithItsFrames(t *testing.T) {
-	api := newTown(t, "right")
-	to := settings(t, api.URL, "right")
+	combined := map[string]string{
+		"history_by_site": `{"step_ms":300000,"agg":"p95","series":[
+			{"site":"quay-1","quantity":"speed","title":"Mean speed","unit":"km/h","times":[1773014400000,1773014700000,1773015600000],"values":[41.5,40,38.25]},
+			{"site":"quay-2","quantity":"speed","title":"Mean speed","unit":"km/h","times":[1773014400000],"values":[55]}]}`,
+		"history_city": `{"step_ms":300000,"agg":"mean","series":[
+			{"domain":"traffic","quantity":"speed","title":"Mean speed","unit":"km/h","times":[1773014400000,1773014700000],"values":[48.25,40]}]}`,
+	}
 	for name, query := range map[string]string{
 		"history":           `{"kind":"history","quantities":["speed"]}`,
 		"history_raw":       `{"kind":"history","quantities":["speed"],"sensors":["cam-1"],"channel":"lane-1","step":"raw"}`,
@@ -42,6 +47,11 @@ func TestEveryKindOfQueryAnswersWithItsFrames(t *testing.T) {
 		"events":            `{"kind":"events","events":["silence","clock"]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			api := newTown(t, "right")
+			to := settings(t, api.URL, "right")
+			if text := combined[name]; text != "" {
+				api.answer("history", text)
+			}
 			api.handle("sensors/gone-1", func(w http.ResponseWriter, _ *http.Request) {
 				problem(w, http.StatusNotFound, `no sensor "gone-1" is registered`)
 			})
@@ -154,7 +164,7 @@ func TestComparisonIsAWeekOfTheCalendarBefore(t *testing.T) {
 	if labels := answer.Frames[1].Fields[1].Labels; labels["compare"] != "week" || answer.Frames[0].Fields[1].Labels["compare"] != "" {
 		t.Errorf("labels are %v", labels)
 	}
-	if name := answer.Frames[1].Fields[1].Config.DisplayNameFromDS; name != "Mean speed, a week before" {
+	if name := answer.Frames[1].Fields[1].Config.DisplayNameFromDS; name != "cam-1, a week before" {
 		t.Errorf("shown as %q", name)
 	}
 }

@@ -169,7 +169,7 @@ class Lines implements Target {
     if (r.channel !== '') {
       labels.channel = r.channel;
     }
-    const displayNameFromDS = r.channel === '' ? r.sensor : `${r.sensor} ${r.channel}`;
+    const displayNameFromDS = r.channel === '' ? r.sensor : `${r.sensor} ${/^\d+$/.test(r.channel) ? 'channel ' : ''}${r.channel}`;
     const fields = [
       { name: 'time', type: 'time', config: {}, values: [] },
       { name: r.quantity, type: 'number', labels, config: { ...like?.config, displayNameFromDS }, values: [] },

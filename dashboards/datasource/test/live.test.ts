@@ -89,6 +89,11 @@ describe('a history that goes on', () => {
     expect(frames[1]!.fields[1]!.config).toEqual({ unit: 'velocitykmh', displayNameFromDS: 'cam-2' });
     expect(frames[1]!.fields[1]!.labels).toEqual({ quantity: 'speed', sensor: 'cam-2' });
   });
+  it('names a new line as the backend would: a number is no name of a channel', () => {
+    const { channel, last } = started([history('cam-1', [NOW], [1], true)]);
+    channel.say(['cam-2', NOW, 9, 'speed', '1'], ['cam-2', NOW, 9, 'speed', 'north']);
+    expect((last().data as DataFrame[]).map((f) => f.fields[1]!.config.displayNameFromDS)).toEqual(['cam-1', 'cam-2 channel 1', 'cam-2 north']);
+  });
   it('tells channels and sensors apart', () => {
     const { channel, last } = started([history('cam-1', [NOW], [1], true), history('cam-2', [NOW], [2])]);
     channel.say(['cam-2', NOW + 1, 3], ['cam-1', NOW + 1, 4, 'speed', 'lane-1']);
