@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/lamppost-city/lamppost/internal/secret"
+	"github.com/lamppost-city/lamppost/store/embedded/aggregate"
 )
 
 // The names under which readings are kept, and the only user.
@@ -105,7 +106,7 @@ func newData(cfg Config, zlog *zap.Logger) *tsdb.Store {
 
 func newQueries(cfg Config, e *engine, zlog *zap.Logger) *query.Executor {
 	q := query.NewExecutor()
-	q.StatementExecutor = &coordinator.StatementExecutor{
+	own := &coordinator.StatementExecutor{
 		MetaClient:  e.meta,
 		TaskManager: q.TaskManager,
 		TSDBStore:   e.data,
@@ -120,6 +121,7 @@ func newQueries(cfg Config, e *engine, zlog *zap.Logger) *query.Executor {
 		MaxSelectSeriesN:  cfg.MaxSelectSeries,
 		MaxSelectBucketsN: cfg.MaxSelectBuckets,
 	}
+	q.StatementExecutor = &aggregate.Executor{StatementExecutor: own, Names: e.meta, Data: e.data}
 	q.TaskManager.QueryTimeout = cfg.QueryTimeout
 	q.TaskManager.MaxConcurrentQueries = cfg.MaxQueries
 	q.WithLogger(zlog)
