@@ -51,11 +51,16 @@ type Config struct {
 	Sins string `mapstructure:"sins"`
 	// Format is how payloads are written.
 	Format Format `mapstructure:"format"`
-	// Backfill is how far back the past is sent before real time begins, thinly and as fast as the broker acknowledges;
-	// 0 means not at all. It needs a Rate that is not 0.
+	// Backfill is how far back the past is sent; 0 means not at all. It needs a Rate that is not 0.
 	Backfill time.Duration `mapstructure:"backfill"`
-	// BackfillStep is how much time lies between two messages of a sensor in the backfill; in its last hour at most a minute.
+	// BackfillStep is how much time lies between two messages of a sensor in the backfill, but for its last hour, in which
+	// sensors keep their cadence. All sensors report at the same moments, so that whatever is summed up holds all of them.
 	BackfillStep time.Duration `mapstructure:"backfill_step"`
+	// BackfillRate is how many messages of the past are sent in a second beside the present. 0 sends the past before the
+	// present begins, as fast as the broker acknowledges.
+	BackfillRate float64 `mapstructure:"backfill_rate"`
+	// BackfillSins are the sins in the past, like Sins.
+	BackfillSins string `mapstructure:"backfill_sins"`
 	// Record is a file that gets one line for each acknowledged reading: sensor,quantity,channel,time_ms,value; "" means none.
 	// Garbage holds no readings; readings with a wrong clock are listed, although ingest may refuse them.
 	Record string `mapstructure:"record"`
@@ -75,20 +80,41 @@ func DefaultConfig() Config {
 	mqtt := uplink.DefaultConfig()
 	mqtt.ClientName = "lamppost-simulate"
 	return Config{
-		Sensors: 100, Seed: 1, Rate: NaturalRate, Sins: "none", Format: Mixed, BackfillStep: 15 * time.Minute, Root: "city",
-		Grace: 5 * time.Second, ImportRows: 2000, MQTT: mqtt, HTTP: register.DefaultConfig(),
+		Sensors: 100, Seed: 1, Rate: NaturalRate, Sins: "none", Format: Mixed, BackfillStep: 15 * time.Minute, BackfillSins: "none",
+		Root: "city", Grace: 5 * time.Second, ImportRows: 2000, MQTT: mqtt, HTTP: register.DefaultConfig(),
 	}
 }
 
-// DemoConfig returns the demonstration city of that many sensors: natural cadence, a small share of every sin.
+// DemoConfig returns the demonstration city of that many sensors: natural cadence, a small share of every sin. Its past,
+// where it is asked for, is a recording: it has the sins that show in values, and nothing that could not be read.
 func DemoConfig(sensors int) Config {
 	c := DefaultConfig()
 	c.Sensors, c.Sins, c.MQTT.Connections, c.MQTT.ClientName = sensors, "all", 2, "lamppost-demo"
+	c.BackfillSins, c.BackfillRate, c.BackfillStep = "silence,stuck,drift", demoRate, demoStep(sensors)
 	return c
 }
 
-// DemoBackfill is how far back the demonstration begins on its first start.
-const DemoBackfill = 24 * time.Hour
+// DemoBackfill is how far back the demonstration begins on its first start: whatever day is shown, the same day a week before
+// is there as well.
+const DemoBackfill = 8*24*time.Hour + time.Hour
+
+const (
+	// demoRate leaves half of a small machine to the present: two cores take 40,000 messages a second.
+	demoRate = 12_000
+	// demoMessages is about how many messages the demonstration's past may have: half a minute of them.
+	demoMessages = 400_000
+)
+
+// demoStep is the shortest step by which the demonstration's past has no more than demoMessages, but at most three hours, for
+// a day has a rhythm.
+func demoStep(sensors int) time.Duration {
+	const longest = 3 * time.Hour
+	step := 15 * time.Minute
+	for step < longest && DemoBackfill/step*time.Duration(sensors) > demoMessages {
+		step *= 2
+	}
+	return min(step, longest)
+}
 
 var rootPattern = regexp.MustCompile(`^[^/+#\x00\s]+$`)
 
@@ -108,6 +134,9 @@ func (c Config) Validate() error {
 	if _, err := parseSins(c.Sins); err != nil {
 		faults = append(faults, fmt.Errorf("sins: %w", err))
 	}
+	if _, err := parseSins(c.BackfillSins); err != nil {
+		faults = append(faults, fmt.Errorf("backfill_sins: %w", err))
+	}
 	switch c.Format {
 	case Mixed, SenMLJSON, SenMLCBOR, PlainJSON:
 	default:
@@ -116,6 +145,7 @@ func (c Config) Validate() error {
 	check(c.Backfill >= 0, "backfill: %s is negative", c.Backfill)
 	check(c.Backfill == 0 || c.Rate != 0, "backfill: rate 0 runs through the past anyway; set one of them")
 	check(c.BackfillStep >= time.Second, "backfill_step: %s is shorter than a second", c.BackfillStep)
+	check(c.BackfillRate >= 0 && !math.IsInf(c.BackfillRate, 0), "backfill_rate: %g is not 0 or more messages a second", c.BackfillRate)
 	check(rootPattern.MatchString(c.Root), "root: %q cannot be one level of a topic", c.Root)
 	check(c.Grace >= 0, "grace: %s is negative", c.Grace)
 	check(c.ImportRows >= 1, "import_rows: %d is less than 1", c.ImportRows)

@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -10,27 +11,34 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/uplink/uplinktest"
 	"github.com/lamppost-city/lamppost/simulate"
+	"github.com/lamppost-city/lamppost/simulate/city"
+	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-func TestDemoBeginsWithThePastAndGoesOnLive(t *testing.T) {
+func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
+	const sensors = 40
 	broker := uplinktest.New(t, uplinktest.AckAll)
-	cfg := simulate.DemoConfig(50)
-	cfg.Sins, cfg.Backfill = "none", simulate.DemoBackfill
-	cfg.MQTT.URL = "mqtt://" + broker.Address()
+	cfg := simulate.DemoConfig(sensors)
+	cfg.Sins, cfg.BackfillSins, cfg.Backfill = "none", "none", simulate.DemoBackfill
+	cfg.MQTT.URL, cfg.MQTT.Connections = "mqtt://"+broker.Address(), 1
 	var registry memory
 	ctx, cancel := context.WithCancel(t.Context())
-	const past = 50 * (23*4 + 60) // the last hour is denser
+	past := 8 * 24 * 4 * sensors // and an hour at the sensors' cadences
+	for _, s := range build(t, cfg.Seed, sensors).Sensors() {
+		past += int(time.Hour / s.Cadence)
+	}
 	go func() {
-		for len(broker.Seen()) < past+2 {
+		for ctx.Err() == nil && len(broker.Seen()) < past+2 {
 			time.Sleep(time.Millisecond)
 		}
 		cancel()
@@ -41,19 +49,69 @@ func TestDemoBeginsWithThePastAndGoesOnLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	readings, _, bad := decode(t, broker.Seen())
-	if len(bad) > 0 || report.Messages < past+2 {
+	if len(bad) > 0 || report.Messages < uint64(past) {
 		t.Fatalf("%+v, %d bad", report, len(bad))
 	}
-	oldest, newest := readings[0].Measured, readings[len(readings)-1].Measured
-	if age := begin.Sub(oldest.Time()); age < 23*time.Hour || age > 25*time.Hour {
+	seen, steps, last := map[telemetry.SensorID]bool{}, map[telemetry.UnixMilli]map[telemetry.SensorID]bool{}, map[telemetry.SensorID]telemetry.UnixMilli{}
+	hour, oldest := telemetry.MilliOf(begin.Add(-time.Hour)), telemetry.MilliOf(begin)
+	for _, r := range readings {
+		oldest = min(oldest, r.Measured)
+		if len(seen) < sensors {
+			seen[r.Sensor] = true
+			if age := begin.Sub(r.Measured.Time()); age > time.Minute {
+				t.Fatalf("%s is seen only with a reading of %s ago, and %d sensors before all are seen", r.Sensor, age, len(seen))
+			}
+		}
+		if r.Measured < hour-1000 {
+			if steps[r.Measured] == nil {
+				steps[r.Measured] = map[telemetry.SensorID]bool{}
+			}
+			steps[r.Measured][r.Sensor] = true
+		}
+	}
+	if age := begin.Sub(oldest.Time()); age < 8*24*time.Hour || age > simulate.DemoBackfill+time.Minute {
 		t.Errorf("the past begins %s ago", age)
 	}
-	if newest.Time().Before(begin.Add(-time.Second)) {
-		t.Errorf("the newest reading is of %s, the run of %s", newest.Time(), begin)
+	for at, all := range steps {
+		if len(all) != sensors {
+			t.Errorf("at %s there are %d sensors of %d", at.Time(), len(all), sensors)
+		}
 	}
-	if registry.rows != 50 || !bytes.Contains(registry.plan, []byte(`"FeatureCollection"`)) {
+	if want := 8 * 24 * 4; len(steps) < want-1 || len(steps) > want+1 {
+		t.Errorf("%d moments before the last hour, want about %d", len(steps), want)
+	}
+	slices.SortFunc(readings, func(a, b telemetry.Reading) int { return cmp.Compare(a.Measured, b.Measured) })
+	cadence := map[telemetry.SensorID]time.Duration{}
+	for _, s := range build(t, cfg.Seed, sensors).Sensors() {
+		cadence[s.ID] = s.Cadence
+	}
+	for _, r := range readings {
+		before, ok := last[r.Sensor]
+		last[r.Sensor] = r.Measured
+		if gap := r.Measured.Time().Sub(before.Time()); ok && before > hour && gap != 0 && (gap-cadence[r.Sensor]).Abs() > time.Millisecond {
+			t.Fatalf("%s with a cadence of %s reported at %s and %s later", r.Sensor, cadence[r.Sensor], before.Time(), gap)
+		}
+	}
+	if registry.rows != sensors || !bytes.Contains(registry.plan, []byte(`"FeatureCollection"`)) {
 		t.Errorf("%d sensors registered, plan of %d bytes", registry.rows, len(registry.plan))
 	}
+}
+
+func TestThePastOfALargeDemonstrationIsThinner(t *testing.T) {
+	for sensors, step := range map[int]time.Duration{1: 15 * time.Minute, 300: 15 * time.Minute, 1000: 30 * time.Minute, 20_000: 3 * time.Hour} {
+		if cfg := simulate.DemoConfig(sensors); cfg.BackfillStep != step {
+			t.Errorf("%d sensors: a step of %s, want %s", sensors, cfg.BackfillStep, step)
+		}
+	}
+}
+
+func build(t *testing.T, seed uint64, sensors int) *city.City {
+	t.Helper()
+	c, err := city.New(seed, sensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 type memory struct {
@@ -106,7 +164,7 @@ func TestRegistersThroughTheAPI(t *testing.T) {
 		"POST /api/v1/sensors/import text/csv 11", "POST /api/v1/sensors/import text/csv 11", "POST /api/v1/sensors/import text/csv 6",
 		"PUT /api/v1/plan application/geo+json 0",
 	}
-	if diff := cmp.Diff(want, calls); diff != "" {
+	if diff := gocmp.Diff(want, calls); diff != "" {
 		t.Error(diff)
 	}
 	if err := os.WriteFile(cfg.HTTP.TokenFile, []byte("wrong"), 0o600); err != nil {

@@ -17,7 +17,7 @@ type schedule struct {
 }
 
 // newSchedule starts at start. Each sensor's first report falls somewhere into its first interval, so that the city does
-// not report all at once.
+// not report all at once; or into the one before start, where phase is from -1 to 0.
 func newSchedule(start int64, every []int64, phase func(sensor int) float64) *schedule {
 	s := &schedule{every: every, heap: make([]due, len(every))}
 	for i := range every {

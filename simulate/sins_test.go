@@ -19,7 +19,7 @@ func week(t *testing.T, sins string, sensors int) (*city.City, []uplinktest.Mess
 	t.Helper()
 	broker := uplinktest.New(t, uplinktest.AckAll)
 	cfg := fast(broker.Address(), sensors, 0)
-	cfg.Sins, cfg.Seed, cfg.Format = sins, 4, simulate.SenMLJSON
+	cfg.Sins, cfg.BackfillSins, cfg.Seed, cfg.Format = "none", sins, 4, simulate.SenMLJSON
 	cfg.Rate, cfg.Backfill, cfg.BackfillStep = simulate.NaturalRate, 7*24*time.Hour, 30*time.Minute
 	cfg.MQTT.Connections, cfg.For = 1, 100*time.Hour
 	cfg.Count = uint64(sensors)*7*24*2 - 100 // all of it lies in the backfill, also where sensors are silent for a while
@@ -211,11 +211,11 @@ func checkBurst(t *testing.T, c *city.City, messages []uplinktest.Message, _ sim
 func checkDuplicate(t *testing.T, c *city.City, messages []uplinktest.Message, report simulate.Report) {
 	known, twice, readings := map[string]bool{}, 0, 0
 	for _, m := range messages {
-		if known[m.Payload] {
+		if known[m.Topic+m.Payload] {
 			twice++
 			continue
 		}
-		known[m.Payload] = true
+		known[m.Topic+m.Payload] = true
 		one, _, _ := decode(t, []uplinktest.Message{m})
 		readings += len(one)
 	}

@@ -20,11 +20,12 @@ type source struct {
 	city   *city.City
 	pub    *uplink.Publisher
 	log    *slog.Logger
-	fleet  fleet
+	now    stream // what sensors say in the present
+	then   stream // what they said in the past
+	past   *past  // what is still to be sent of it; nil if nothing is
 	topics []string
 	first  uint64   // sequence number before the first one of every publisher
 	sent   []uint32 // messages of each publisher so far
-	held   map[int][]uplink.Message
 
 	total    uint64    // messages handed over
 	deadline time.Time // zero without one
@@ -33,16 +34,25 @@ type source struct {
 	payload  []byte
 }
 
+// stream is messages that come in the order of their times, with the sins that fall upon them.
+type stream struct {
+	fleet fleet
+	held  map[int][]uplink.Message
+}
+
 func newSource(cfg Config, c *city.City, pub *uplink.Publisher, log *slog.Logger) *source {
-	on, _ := parseSins(cfg.Sins) // Validate has seen it
+	meters := make([]bool, len(c.Sensors()))
+	begin := func(sins string) stream {
+		on, _ := parseSins(sins) // Validate has seen it
+		return stream{fleet{seed: scatter(cfg.Seed, 77), on: on, meters: meters}, map[int][]uplink.Message{}}
+	}
 	s := &source{
-		cfg: cfg, city: c, pub: pub, log: log,
-		fleet:  fleet{seed: scatter(cfg.Seed, 77), on: on, meters: make([]bool, len(c.Sensors()))},
-		topics: make([]string, len(c.Sensors())), sent: make([]uint32, len(c.Sensors())), held: map[int][]uplink.Message{},
+		cfg: cfg, city: c, pub: pub, log: log, now: begin(cfg.Sins), then: begin(cfg.BackfillSins),
+		topics: make([]string, len(c.Sensors())), sent: make([]uint32, len(c.Sensors())),
 	}
 	for i, sensor := range c.Sensors() {
 		s.topics[i] = cfg.Root + "/" + string(sensor.ID) + "/readings"
-		s.fleet.meters[i] = slices.ContainsFunc(sensor.Quantities, func(name string) bool {
+		meters[i] = slices.ContainsFunc(sensor.Quantities, func(name string) bool {
 			q, ok := telemetry.QuantityByName(name)
 			return ok && q.Kind == telemetry.Counter
 		})
@@ -68,7 +78,7 @@ func (s *source) everyTimes(factor float64) []int64 {
 	return every
 }
 
-func (s *source) phase(i int) float64 { return fraction(s.fleet.seed, uint64(i)) }
+func (s *source) phase(i int) float64 { return fraction(s.now.fleet.seed, uint64(i)) }
 
 func (s *source) run(ctx context.Context) error {
 	now := time.Now()
@@ -77,48 +87,47 @@ func (s *source) run(ctx context.Context) error {
 		s.deadline = now.Add(s.cfg.For)
 	}
 	if s.cfg.Backfill > 0 {
-		recent := min(s.cfg.Backfill, recentPast)
-		if err := s.backfill(ctx, now.Add(-s.cfg.Backfill), now.Add(-recent), s.cfg.BackfillStep); err != nil {
+		s.past = s.newPast(now, s.everyTimes(s.stretch()))
+	}
+	for s.cfg.BackfillRate == 0 && s.past != nil {
+		if err := s.recall(ctx, now); err != nil {
 			return err
 		}
-		if err := s.backfill(ctx, now.Add(-recent), now, min(s.cfg.BackfillStep, recentStep)); err != nil {
-			return err
-		}
-		s.log.Info("past sent", "from", now.Add(-s.cfg.Backfill).UTC(), "messages", s.total)
 	}
 	if err := s.present(ctx, now); err != nil {
 		return err
 	}
-	return s.release(ctx)
+	return s.release(ctx, &s.now)
 }
 
-// The newest part of a backfill is denser, because it is what charts show first.
-const (
-	recentPast = time.Hour
-	recentStep = time.Minute
-)
-
-// backfill sends a stretch of the past in which every sensor reports once in each step.
-func (s *source) backfill(ctx context.Context, from, to time.Time, step time.Duration) error {
-	every := make([]int64, len(s.topics))
-	for i := range every {
-		every[i] = step.Microseconds()
+// recall sends the next message of the past.
+func (s *source) recall(ctx context.Context, began time.Time) error {
+	sensor, at, ok := s.past.take()
+	if ok && (s.cfg.Count == 0 || s.total < s.cfg.Count) {
+		return s.report(ctx, &s.then, sensor, at)
 	}
-	return s.follow(ctx, newSchedule(from.UnixMicro(), every, s.phase), to.UnixMicro())
+	s.past = nil
+	s.log.Info("past sent", "from", began.Add(-s.cfg.Backfill).UTC(), "took_ms", time.Since(began).Milliseconds(), "messages", s.total)
+	return s.release(ctx, &s.then)
 }
 
 // present sends what comes after the backfill: in real time everything that is due before the deadline, late or not; at
-// rate 0, which has no present, as much as can be sent before it.
+// rate 0, which has no present, as much as can be sent before it. Beside a backfill it begins with the report that each sensor
+// made last, so that all of them are seen at once.
 func (s *source) present(ctx context.Context, now time.Time) error {
 	if s.cfg.Rate == 0 {
-		return s.follow(ctx, newSchedule(now.Add(-s.past()).UnixMicro(), s.everyTimes(1), s.phase), 0)
+		return s.follow(ctx, newSchedule(now.Add(-s.before()).UnixMicro(), s.everyTimes(1), s.phase), 0)
 	}
 	until := int64(0)
 	if !s.deadline.IsZero() {
 		until = s.deadline.UnixMicro()
 		s.deadline = time.Time{}
 	}
-	return s.follow(ctx, newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), s.phase), until)
+	phase := s.phase
+	if s.cfg.Backfill > 0 {
+		phase = func(i int) float64 { return s.phase(i) - 1 }
+	}
+	return s.follow(ctx, newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), phase), until)
 }
 
 // stretch is by what the cadences are multiplied to give the rate.
@@ -132,8 +141,8 @@ func (s *source) stretch() float64 {
 // fastest is more messages a second than any broker on one machine acknowledges.
 const fastest = 100_000
 
-// past is how long before now a run at rate 0 begins.
-func (s *source) past() time.Duration {
+// before is how long before now a run at rate 0 begins.
+func (s *source) before() time.Duration {
 	messages := float64(s.cfg.Count)
 	if s.cfg.Count == 0 {
 		if s.cfg.For == 0 {
@@ -141,7 +150,7 @@ func (s *source) past() time.Duration {
 		}
 		messages = fastest * s.cfg.For.Seconds()
 	}
-	if s.fleet.on[Silence] || s.fleet.on[Burst] {
+	if s.now.fleet.on[Silence] || s.now.fleet.on[Burst] {
 		messages *= 1.1 // some of them are not sent
 	}
 	// Each sensor reports once in each of its cadences, but its first report comes somewhere in the first one.
@@ -149,7 +158,8 @@ func (s *source) past() time.Duration {
 	return time.Duration(min(seconds, 50*365*24*3600) * float64(time.Second))
 }
 
-// follow sends what the schedule says, not before its time, until the time until (0: none), the count or the deadline.
+// follow sends what the schedule says, not before its time, until the time until (0: none), the count or the deadline; and in
+// between what is still to be sent of the past.
 func (s *source) follow(ctx context.Context, plan *schedule, until int64) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -163,6 +173,16 @@ func (s *source) follow(ctx context.Context, plan *schedule, until int64) error 
 			if !s.deadline.IsZero() {
 				wait = min(wait, s.deadline.Sub(now))
 			}
+			if s.past != nil {
+				pause := s.past.due(now)
+				if pause <= 0 {
+					if err := s.recall(ctx, s.past.began); err != nil {
+						return err
+					}
+					continue
+				}
+				wait = min(wait, pause)
+			}
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
@@ -171,7 +191,7 @@ func (s *source) follow(ctx context.Context, plan *schedule, until int64) error 
 			}
 			continue
 		}
-		if err := s.report(ctx, d.sensor, telemetry.UnixMilli(d.at/1000)); err != nil {
+		if err := s.report(ctx, &s.now, d.sensor, telemetry.UnixMilli(d.at/1000)); err != nil {
 			return err
 		}
 		plan.advance()
@@ -191,24 +211,24 @@ func (s *source) tell(now time.Time) {
 }
 
 // report sends what a sensor has to say at a time, if anything.
-func (s *source) report(ctx context.Context, i int, at telemetry.UnixMilli) error {
-	if s.fleet.silent(i, at) {
+func (s *source) report(ctx context.Context, of *stream, i int, at telemetry.UnixMilli) error {
+	if of.fleet.silent(i, at) {
 		return nil
 	}
-	m := s.compose(i, at)
-	if _, cut := s.fleet.cutOff(i, at); cut {
-		s.held[i] = append(s.held[i], m)
+	m := s.compose(&of.fleet, i, at)
+	if _, cut := of.fleet.cutOff(i, at); cut {
+		of.held[i] = append(of.held[i], m)
 		return nil
 	}
-	if late, ok := s.held[i]; ok {
-		delete(s.held, i)
+	if late, ok := of.held[i]; ok {
+		delete(of.held, i)
 		for _, m := range late {
 			if err := s.publish(ctx, m); err != nil {
 				return err
 			}
 		}
 	}
-	if s.fleet.twice(i, at) {
+	if of.fleet.twice(i, at) {
 		again := m
 		again.Readings, again.Note = 0, nil // the same readings: they are recorded and counted once
 		if err := s.publish(ctx, m); err != nil {
@@ -220,25 +240,25 @@ func (s *source) report(ctx context.Context, i int, at telemetry.UnixMilli) erro
 }
 
 // compose makes the message of a sensor at a time.
-func (s *source) compose(i int, at telemetry.UnixMilli) uplink.Message {
+func (s *source) compose(of *fleet, i int, at telemetry.UnixMilli) uplink.Message {
 	sensor := &s.city.Sensors()[i]
 	seen := at
-	if stuck, ok := s.fleet.frozen(i, at); ok {
+	if stuck, ok := of.frozen(i, at); ok {
 		seen = stuck
 	}
 	m := &s.message
 	m.Reset()
 	m.Readings = s.city.Readings(m.Readings, i, seen)
-	said := s.fleet.clock(i, at)
+	said := of.clock(i, at)
 	for k := range m.Readings {
 		m.Readings[k].Measured = said
 	}
-	s.fleet.drift(i, at, m.Readings)
+	of.drift(i, at, m.Readings)
 	s.sent[i]++
 	m.Seq, m.HasSeq = s.first+uint64(s.sent[i]), true
 	s.payload = encode(s.payload[:0], s.cfg.Format.of(i), m, sensor.ID)
 	out := uplink.Message{Topic: s.topics[i], Readings: len(m.Readings)}
-	if trash, ok := s.fleet.garbage(i, at, s.payload, sensor.ID); ok {
+	if trash, ok := of.garbage(i, at, s.payload, sensor.ID); ok {
 		out.Payload, out.Readings = append([]byte(nil), trash...), 0
 		return out
 	}
@@ -258,15 +278,15 @@ func (s *source) publish(ctx context.Context, m uplink.Message) error {
 	return s.pub.Publish(ctx, m)
 }
 
-// release sends what sensors without a connection still hold at the end.
-func (s *source) release(ctx context.Context) error {
+// release sends what sensors without a connection still hold at the end of a stream.
+func (s *source) release(ctx context.Context, of *stream) error {
 	for i := range s.topics { // in order, so that a run can be repeated
-		for _, m := range s.held[i] {
+		for _, m := range of.held[i] {
 			if err := s.publish(ctx, m); err != nil {
 				return err
 			}
 		}
-		delete(s.held, i)
+		delete(of.held, i)
 	}
 	return nil
 }
