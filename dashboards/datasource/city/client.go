@@ -29,6 +29,7 @@ type Client struct {
 	http   *http.Client
 	stream *http.Client
 	kept   kept
+	plan   keptPlan
 }
 
 // New prepares a client for the server at address. Answers come through ordinary, live readings through stream, which must

@@ -53,6 +53,7 @@ func (d *Datasource) resources() http.Handler {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { d.list(w, r, list) })
 	}
 	mux.HandleFunc("GET /sensors", d.sensorChoices)
+	mux.HandleFunc("GET /plan", d.plan)
 	mux.HandleFunc("GET /city", func(w http.ResponseWriter, r *http.Request) {
 		if d.fault != nil {
 			d.tell(w, r, nil, d.fault)
@@ -62,6 +63,30 @@ func (d *Datasource) resources() http.Handler {
 		d.tell(w, r, about, err)
 	})
 	return mux
+}
+
+// plan answers with the city's streets as GeoJSON, which maps draw below their points: no tiles have to come from elsewhere.
+func (d *Datasource) plan(w http.ResponseWriter, r *http.Request) {
+	if d.fault != nil {
+		d.tell(w, r, nil, d.fault)
+		return
+	}
+	geoJSON, tag, err := d.city.Plan(r.Context())
+	if err != nil {
+		d.tell(w, r, nil, err)
+		return
+	}
+	if tag != "" {
+		w.Header().Set("Etag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/geo+json")
+	if _, err := w.Write(geoJSON); err != nil {
+		d.log.DebugContext(r.Context(), "whoever asked is gone", "error", err)
+	}
 }
 
 // tell answers with JSON, or with why not.

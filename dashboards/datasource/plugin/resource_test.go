@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,15 +14,62 @@ import (
 	"github.com/lamppost-city/lamppost/dashboards/datasource/plugin"
 )
 
+func TestPlanIsHandedOnAndAskedForOnce(t *testing.T) {
+	api := newTown(t, "right")
+	const streets = `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"kind":"street","name":"Quay"},"geometry":{"type":"LineString","coordinates":[[10,53],[10.1,53]]}}]}`
+	api.handle("plan", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/geo+json")
+		w.Header().Set("Etag", `W/"1"`)
+		io.WriteString(w, streets) //nolint:errcheck // the test will see
+	})
+	to := settings(t, api.URL, "right")
+	ask := func(tag string) collected {
+		var got collected
+		request := &backend.CallResourceRequest{PluginContext: to, Method: http.MethodGet, Path: "plan", URL: "plan", Headers: map[string][]string{"If-None-Match": {tag}}}
+		if err := shared.Client.CallResource(t.Context(), request, &got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := ask("")
+	if first.status != http.StatusOK || string(first.body) != streets || first.headers.Get("Etag") != `W/"1"` || first.headers.Get("Content-Type") != "application/geo+json" {
+		t.Errorf("%d %v %s", first.status, first.headers, first.body)
+	}
+	if again := ask(`W/"1"`); again.status != http.StatusNotModified || len(again.body) > 0 {
+		t.Errorf("a plan that has not changed: %d %s", again.status, again.body)
+	}
+	if calls := api.asked("plan"); len(calls) != 1 {
+		t.Errorf("the server was asked %d times", len(calls))
+	}
+}
+
+func TestCityWithoutPlanHasOneWithoutFeatures(t *testing.T) {
+	api := newTown(t, "")
+	api.handle("plan", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "there is no street plan yet; PUT one here")
+	})
+	to := settings(t, api.URL, "")
+	if status, _, body := call(t, to, "plan"); status != http.StatusOK || body != `{"type":"FeatureCollection","features":[]}` {
+		t.Errorf("%d %s", status, body)
+	}
+	api = newTown(t, "right")
+	to = settings(t, api.URL, "")
+	to.DataSourceInstanceSettings.UID += " without token"
+	if status, _, body := call(t, to, "plan"); status != http.StatusUnauthorized || !strings.Contains(body, "wants a token") {
+		t.Errorf("without the token: %d %s", status, body)
+	}
+}
+
 // collected is what a resource call answers.
 type collected struct {
-	status int
-	body   []byte
+	status  int
+	headers http.Header
+	body    []byte
 }
 
 func (c *collected) Send(r *backend.CallResourceResponse) error {
 	if r.Status != 0 {
-		c.status = r.Status
+		c.status, c.headers = r.Status, r.Headers
 	}
 	c.body = append(c.body, r.Body...)
 	return nil
