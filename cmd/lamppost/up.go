@@ -24,7 +24,6 @@ import (
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/service"
 	"github.com/lamppost-city/lamppost/service/metrics"
-	"github.com/lamppost-city/lamppost/simulate"
 	"github.com/lamppost-city/lamppost/store/embedded"
 	"github.com/lamppost-city/lamppost/store/influx"
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -280,20 +279,4 @@ func figures(latest *query.Latest) api.Figures {
 	return func(now time.Time, maxAge func(telemetry.SensorID) time.Duration) []query.Figure {
 		return query.Figures(latest, now, maxAge)
 	}
-}
-
-// demonstrate plays a city. Its past is made up once, on the first start.
-func (c *town) demonstrate(ctx context.Context) error {
-	cfg := simulate.DemoConfig(c.cfg.Demo)
-	cfg.MQTT.URL = "mqtt://" + c.broker.Addr()
-	cfg.MQTT.User, cfg.MQTT.Password = c.broker.Player()
-	cfg.Root = c.cfg.Ingest.Broker.TopicRoot
-	if len(c.registry.Snapshot().Sensors()) == 0 {
-		cfg.Backfill = simulate.DemoBackfill
-	}
-	_, err := simulate.Demo(ctx, cfg, registrar{c.registry}, c.log.With("part", "demonstration"))
-	if err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
 }

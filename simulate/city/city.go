@@ -173,7 +173,7 @@ func (c *City) Readings(dst []telemetry.Reading, i int, at telemetry.UnixMilli) 
 	s := &c.sensors[i]
 	t := float64(at) / 1000
 	o := output{readings: dst, sensor: s.ID, at: at, ids: c.ids[s.kind]}
-	v := view{city: c, sensor: s, place: &c.places[s.Site], m: c.momentAt(t), t: t, tick: uint64(at)}
+	v := view{city: c, number: i, sensor: s, place: &c.places[s.Site], m: c.momentAt(t), t: t, tick: uint64(at)}
 	c.kinds[s.kind].read(&v, &o)
 	return o.readings
 }
@@ -196,6 +196,7 @@ func (o *output) put(q int, channel string, value float64) {
 // view is what a sensor can see.
 type view struct {
 	city   *City
+	number int // of the sensor
 	sensor *Sensor
 	place  *place
 	m      *moment

@@ -38,6 +38,7 @@ func readNoise(v *view, o *output) {
 	o.put(0, "", round(leq, 1))
 	o.put(1, "", round(leq+peak, 1))
 	o.put(2, "", round(leq-4-3*math.Abs(v.noise(3)), 1))
+	v.battery(o, 3)
 }
 
 func readCrowd(v *view, o *output) {
@@ -66,6 +67,7 @@ func readGauge(v *view, o *output) {
 	o.put(0, "", round(level, 3))
 	o.put(1, "", round(w.water+0.05*v.noise(2), 1))
 	o.put(2, "", round(math.Max(0, 420_000*math.Pow(math.Max(0.2, level)/2.1, 1.6)*(1+0.01*v.noise(3))), 0))
+	v.battery(o, 3)
 }
 
 // readWaste: it fills over days and is emptied early on a working day.
@@ -80,4 +82,5 @@ func readWaste(v *view, o *output) {
 	}
 	o.put(0, "", round(clamp(level+0.004*v.noise(1), 0, 1), 3))
 	o.put(1, "", float64(status))
+	v.battery(o, 2)
 }

@@ -60,6 +60,7 @@ func readParking(v *view, o *output) {
 	o.put(0, "", total)
 	o.put(1, "", occupied)
 	o.put(2, "", total-occupied)
+	v.battery(o, 3)
 }
 
 func readRoute(v *view, o *output) {
