@@ -22,7 +22,7 @@ type LedgerCounts struct {
 	Accepted  int64            `json:"accepted" doc:"Readings in the store or on their way to it."`
 	Written   int64            `json:"written" doc:"Accepted readings that the store has."`
 	Waiting   int64            `json:"waiting" doc:"Accepted readings that the store has not yet."`
-	Missing   int64            `json:"missing" doc:"What should have come and did not, by gaps in sequence numbers or by cadence."`
+	Missing   int64            `json:"missing" doc:"What should have come and did not, up to this moment: by cadence, and by gaps in sequence numbers that no cadence tells of."`
 	Reports   int64            `json:"reports" doc:"How often sensors reported: a report is all readings of a sensor with the same time."`
 	Expected  int64            `json:"expected" doc:"Reports and missing together."`
 }

@@ -82,11 +82,16 @@ func (s *street) register(edit func(map[telemetry.SensorID]Sensor)) {
 // publish has a payload judged that arrives now, in a frame of its own, which goes to the ledger.
 func (s *street) publish(payloads ...string) {
 	s.t.Helper()
+	s.publishOn("city/loop-1/readings", payloads...)
+}
+
+func (s *street) publishOn(topic string, payloads ...string) {
+	s.t.Helper()
 	var f, copied frame.Frame
 	now := s.start.Add(s.clock)
 	s.judge.begin(&f, s, now, false)
 	for i, payload := range payloads {
-		s.judge.add(&mqtt.Delivery{Topic: []byte("city/loop-1/readings"), Payload: []byte(payload), SizeBytes: int64(len(payload)), Received: telemetry.MilliOf(now) + telemetry.UnixMilli(i)})
+		s.judge.add(&mqtt.Delivery{Topic: []byte(topic), Payload: []byte(payload), SizeBytes: int64(len(payload)), Received: telemetry.MilliOf(now) + telemetry.UnixMilli(i)})
 	}
 	if err := frame.NewParser().Parse(frame.Append(nil, &f), &copied); err != nil {
 		s.t.Fatal(err)
@@ -227,39 +232,6 @@ func TestReportsThatComeLateAreTakenBack(t *testing.T) {
 			s.clock = 2 * time.Minute
 			s.report(s.clock)
 		}, map[string]int64{"12": 1}},
-	})
-}
-
-func TestNumberedMessagesAreNotMissingByCadence(t *testing.T) {
-	played(t, map[string]play{
-		"where messages are numbered, numbers tell": {func(s *street) {
-			s.numbered(0)
-			s.clock = 5 * time.Hour
-			s.numbered(s.clock)
-			s.restart()
-			s.clock = 9 * time.Hour
-			s.numbered(s.clock)
-		}, nil},
-		"a publisher that begins to number": {func(s *street) {
-			s.report(0)
-			s.clock = 10 * time.Minute
-			s.numbered(s.clock) // what was not numbered has a cadence
-			s.clock = 20 * time.Minute
-			s.numbered(s.clock)
-		}, map[string]int64{"12": 9}},
-		"a publisher that numbers no longer": {func(s *street) {
-			s.numbered(0)
-			s.clock = 10 * time.Minute
-			s.report(s.clock)
-			s.clock = 20 * time.Minute
-			s.report(s.clock)
-		}, map[string]int64{"12": 9}},
-		"a late one that is numbered is taken back as well": {func(s *street) {
-			s.report(0)
-			s.clock = 10 * time.Minute
-			s.report(s.clock)
-			s.numbered(5 * time.Minute)
-		}, map[string]int64{"12": 8}},
 	})
 }
 

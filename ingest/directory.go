@@ -29,8 +29,7 @@ type Sensor struct {
 	Site, District string
 	// Publisher may publish for the sensor beside the sensor itself; "" if nobody may.
 	Publisher telemetry.SensorID
-	// Cadence is how often the sensor should report; 0 if that is not known. What does not come is missing, unless the
-	// sensor's messages are numbered.
+	// Cadence is how often the sensor should report; 0 if that is not known. What does not come is missing.
 	Cadence time.Duration
 	// Since is when the sensor was registered: nothing that was due before is missing.
 	Since telemetry.UnixMilli

@@ -39,12 +39,14 @@ type judge struct {
 	live     bool
 	accepted []telemetry.Reading
 	paces    []formerPace
+	numbers  []formerNumbers
 
-	// Of the message at work:
-	message telemetry.Message
-	from    telemetry.Origin
-	faults  []frame.Fault
-	line    openLine
+	// Of the message at work, and how many there have been with it:
+	messages uint64
+	message  telemetry.Message
+	from     telemetry.Origin
+	faults   []frame.Fault
+	line     openLine
 	// again is true for a message out of quarantine.
 	again bool
 }
@@ -59,7 +61,7 @@ type openLine struct {
 
 // memory is what is known of sensors and publishers from before.
 type memory struct {
-	newest    map[telemetry.SensorID]ledger.Report
+	newest    map[telemetry.SensorID]telemetry.UnixMilli
 	sequences map[telemetry.SensorID]uint64
 	silences  map[telemetry.SensorID][]frame.Silence
 }
@@ -68,7 +70,7 @@ func newJudge(cfg Config, known memory) *judge {
 	limits := telemetry.DefaultLimits()
 	limits.MaxReadings = cfg.MaxReadingsPerMessage
 	if known.newest == nil {
-		known.newest = make(map[telemetry.SensorID]ledger.Report)
+		known.newest = make(map[telemetry.SensorID]telemetry.UnixMilli)
 	}
 	if known.sequences == nil {
 		known.sequences = make(map[telemetry.SensorID]uint64)
@@ -93,6 +95,7 @@ func (j *judge) begin(f *frame.Frame, directory Sensors, now time.Time, live boo
 	j.follow(directory)
 	j.serial++
 	j.live, j.accepted, j.paces, j.refusedBytes, j.line = live, nil, j.paces[:0], 0, openLine{}
+	j.numbers = j.numbers[:0]
 	j.oldest = telemetry.MilliOf(j.cfg.OldestTime)
 	if j.cfg.Retention > 0 {
 		j.oldest = max(j.oldest, telemetry.MilliOf(now.Add(-j.cfg.Retention)))
@@ -109,7 +112,7 @@ func (j *judge) follow(directory Sensors) {
 	for id, s := range j.sensors {
 		if registered, ok := directory.Sensor(id); !ok {
 			s.forget()
-			j.memory.newest[id] = ledger.Report{Measured: s.floor, Numbered: s.pace.numbered} // should it come back
+			j.memory.newest[id] = s.floor // should it come back
 			if len(s.pace.open) > 0 {
 				j.memory.silences[id] = s.pace.open
 			}
@@ -133,7 +136,7 @@ func (j *judge) startOver() {
 		s.forget()
 		s.reports.forget()
 	}
-	j.restorePaces()
+	j.restore()
 	j.frame.Reset()
 	j.serial++
 	j.accepted, j.refusedBytes = nil, 0
@@ -196,6 +199,7 @@ func (j *judge) open(d *mqtt.Delivery) {
 	}
 	j.faults = j.faults[:0]
 	j.line = openLine{}
+	j.messages++
 }
 
 // close puts the message into quarantine if faults were found in it.
@@ -282,8 +286,8 @@ func (j *judge) intern(id []byte) telemetry.SensorID {
 	}
 	known := telemetry.SensorID(id)
 	if _, registered := j.directory.Sensor(known); registered || j.directory.Publisher(known) {
-		last, numbered := j.memory.sequences[known]
-		j.publishers[known] = &publisher{id: known, last: last, any: numbered}
+		last, ever := j.memory.sequences[known]
+		j.publishers[known] = &publisher{id: known, numbers: numbers{last: last, any: ever, newest: j.memory.newest[known]}}
 	}
 	return known
 }
@@ -294,10 +298,15 @@ func (j *judge) number(seq uint64) {
 	if !ok {
 		return
 	}
-	if missing := p.number(seq); missing != 0 {
-		m := frame.Minute{Sensor: p.id, Minute: ledger.MinuteOf(j.from.Received)}
-		m.Missing = missing
-		j.frame.Minutes = append(j.frame.Minutes, m)
+	j.keepNumbers(p)
+	m := numbered{seq: seq, minute: ledger.MinuteOf(j.from.Received), message: j.messages}
+	for i := range j.message.Readings {
+		if r := &j.message.Readings[i]; !r.Stamped {
+			m.measured = max(m.measured, min(r.Measured, j.from.Received))
+		}
+	}
+	if minute, more := p.number(m); more != 0 {
+		j.missing(p.id, minute, more)
 	}
 	if p.frame != j.serial {
 		p.frame, p.inSeqs = j.serial, len(j.frame.Sequences)
@@ -317,8 +326,8 @@ func (j *judge) sensor(id telemetry.SensorID) *sensor {
 	}
 	newest := j.memory.newest[id]
 	s := &sensor{
-		id: id, registered: registered, floor: newest.Measured, reports: times{floor: newest.Measured},
-		pace: pace{last: newest.Measured, numbered: newest.Numbered, open: j.memory.silences[id]},
+		id: id, registered: registered, floor: newest, reports: times{floor: newest},
+		pace: pace{last: newest, open: j.memory.silences[id]},
 	}
 	delete(j.memory.silences, id) // it may be written to from now on
 	j.sensors[id] = s
@@ -373,9 +382,7 @@ func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quan
 	}
 	minute.Accepted++
 	j.frame.Accepted[len(j.frame.Accepted)-1]++
-	if r.Measured >= minute.Newest {
-		minute.Newest, minute.Numbered = r.Measured, j.message.HasSeq
-	}
+	minute.Newest = max(minute.Newest, r.Measured)
 	reported := s.reports.see(r.Measured, j.serial)
 	if reported == fresh {
 		minute.Reports++

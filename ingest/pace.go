@@ -10,10 +10,10 @@ import (
 
 // pace is when a sensor reported, to tell by its cadence which reports did not come.
 type pace struct {
-	// last is when the newest report was measured, or received if its clock is ahead; 0 before the first. numbered tells
-	// that it came in a message with a sequence number: then what follows it is known by numbers.
-	last     telemetry.UnixMilli
-	numbered bool
+	// last is when the newest report was measured, or received if its clock is ahead; 0 before the first.
+	last telemetry.UnixMilli
+	// heard is which message had the report before this one, 0 if it was one of another process.
+	heard uint64
 	// open are the silences in which a report can still come late.
 	open []frame.Silence
 	// held is the end of the silence that a message ended which had waited on its way, 0 if none is being made up for.
@@ -22,8 +22,8 @@ type pace struct {
 
 // report is one report as pace sees it.
 type report struct {
-	at                telemetry.UnixMilli
-	numbered, stamped bool
+	at      telemetry.UnixMilli
+	stamped bool
 }
 
 const (
@@ -59,7 +59,7 @@ func (p *pace) look(r report, cadence time.Duration, since telemetry.UnixMilli) 
 	}
 	if r.at > p.last {
 		s := frame.Silence{From: max(p.last, since), To: r.at, End: r.at, Cadence: cadence}
-		if p.last == 0 || p.numbered || s.Missing() == 0 {
+		if p.last == 0 || s.Missing() == 0 {
 			return c, false
 		}
 		c.now[0] = s
@@ -86,7 +86,7 @@ func (p *pace) take(r report, cadence time.Duration, c change) {
 		p.held = 0
 	}
 	if r.at > p.last {
-		p.last, p.numbered = r.at, r.numbered
+		p.last = r.at
 	}
 	if c == (change{}) {
 		return
@@ -126,15 +126,16 @@ func (p *pace) keep(s frame.Silence) {
 // keepPace counts the reports of a sensor that did not come before this one, or takes one back that comes late.
 func (j *judge) keepPace(s *sensor, r *telemetry.Reading) {
 	// A clock that is ahead must not make reports missing that are not due yet, nor those of its way back.
-	one := report{at: min(r.Measured, j.from.Received), numbered: j.message.HasSeq, stamped: r.Stamped}
+	one := report{at: min(r.Measured, j.from.Received), stamped: r.Stamped}
 	cadence := s.registered.Cadence
 	if s.pace.onTime(one.at, cadence) {
-		s.pace.last, s.pace.numbered = one.at, one.numbered
+		s.pace.last, s.pace.heard = one.at, j.messages
 		return
 	}
 	c, changed := s.pace.look(one, cadence, s.registered.Since)
 	if !changed {
 		s.pace.take(one, cadence, c)
+		s.pace.heard = j.messages
 		return
 	}
 	if s.paced != j.serial {
@@ -144,13 +145,20 @@ func (j *judge) keepPace(s *sensor, r *telemetry.Reading) {
 		s.paced, s.silences = j.serial, j.frame.Silence(s.id)
 	}
 	s.pace.take(one, cadence, c)
+	if c.was == (frame.Silence{}) {
+		j.cover(c.now[0].Missing(), s.pace.heard)
+	}
+	s.pace.heard = j.messages
 	open := &j.frame.Silences[s.silences].Open
 	*open = append((*open)[:0], s.pace.open...)
-	frame.Recount(c.was, c.now, func(minute, more int64) {
-		m := frame.Minute{Sensor: s.id, Minute: minute}
-		m.Missing = more
-		j.frame.Minutes = append(j.frame.Minutes, m)
-	})
+	frame.Recount(c.was, c.now, func(minute, more int64) { j.missing(s.id, minute, more) })
+}
+
+// missing counts more as missing, or less.
+func (j *judge) missing(sensor telemetry.SensorID, minute, more int64) {
+	m := frame.Minute{Sensor: sensor, Minute: minute}
+	m.Missing = more
+	j.frame.Minutes = append(j.frame.Minutes, m)
 }
 
 // formerPace is what a sensor's pace was before a frame changed its silences.
@@ -159,10 +167,13 @@ type formerPace struct {
 	pace   pace
 }
 
-// restorePaces takes back what the frame at work changed. What else it did to a pace can be done twice.
-func (j *judge) restorePaces() {
+// restore takes back what the frame at work changed of what is missing. What else it did to a pace can be done twice.
+func (j *judge) restore() {
 	for _, f := range j.paces {
 		f.sensor.pace, f.sensor.paced = f.pace, 0
 	}
-	j.paces = j.paces[:0]
+	for _, f := range j.numbers {
+		f.publisher.numbers = f.numbers
+	}
+	j.paces, j.numbers = j.paces[:0], j.numbers[:0]
 }

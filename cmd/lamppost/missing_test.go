@@ -12,6 +12,8 @@ import (
 type absentee struct {
 	t    *testing.T
 	city *endtoend.City
+	// numbers are those of messages by when they were measured; empty where messages are not numbered.
+	numbers map[time.Time]int
 }
 
 func (a *absentee) register(cadence time.Duration) {
@@ -32,7 +34,11 @@ func (a *absentee) publish(sensor string, all ...time.Time) {
 	}
 	defer p.Close()
 	for _, at := range all {
-		if err := p.Publish("city/"+sensor+"/readings", fmt.Sprintf(`{"time":%d,"speed":50}`, at.UnixMilli())); err != nil {
+		payload := fmt.Sprintf(`{"time":%d,"speed":50}`, at.UnixMilli())
+		if seq, ok := a.numbers[at]; ok {
+			payload = fmt.Sprintf(`{"time":%d,"seq":%d,"speed":50}`, at.UnixMilli(), seq)
+		}
+		if err := p.Publish("city/"+sensor+"/readings", payload); err != nil {
 			a.t.Fatal(err)
 		}
 	}
@@ -68,26 +74,41 @@ func (a *absentee) eventually(what string, is func(endtoend.Ledger) bool) {
 // Reports of a sensor that has fallen silent are missing, over a kill, until they come after all, over another. It takes
 // real seconds, because nothing is missing from before a sensor was registered.
 func TestReportsThatDoNotComeAreMissingUntilTheyDo(t *testing.T) {
-	a := &absentee{t, endtoend.NewCity(t, lamppost.built, "--demo", "0")}
+	absence(&absentee{t: t, city: endtoend.NewCity(t, lamppost.built, "--demo", "0")})
+}
+
+// Numbers, which show the same reports to be missing, change nothing.
+func TestNumberedReportsThatDoNotComeAreMissingUntilTheyDo(t *testing.T) {
+	absence(&absentee{t: t, city: endtoend.NewCity(t, lamppost.built, "--demo", "0"), numbers: make(map[time.Time]int)})
+}
+
+func absence(a *absentee) {
 	a.city.Start()
 	const cadence = 500 * time.Millisecond
 	a.register(cadence)
 	first := time.Now().Truncate(time.Millisecond)
+	number := func(seq int, at time.Time) {
+		if a.numbers != nil {
+			a.numbers[at] = seq
+		}
+	}
+	number(1, first)
 	a.publish("loop-1", first)
 	a.publish("loop-2", first)
 	a.eventually("reports of a silent sensor are overdue", func(l endtoend.Ledger) bool { return l.Missing >= 3 })
 	a.city.Kill()
 	a.city.Start()
 	last := time.Now().Truncate(time.Millisecond)
-	a.publish("loop-1", last)
-	a.eventually("the silence has ended", func(l endtoend.Ledger) bool { return l.Received >= 2 && l.Missing > 0 })
-	a.register(0) // no further ones
-	missing := int64(0)
 	var late []time.Time
 	for due := first.Add(cadence); due.Add(cadence / 2).Before(last); due = due.Add(cadence) {
 		late = append(late, due)
-		missing++
+		number(1+len(late), due)
 	}
+	missing := int64(len(late))
+	number(2+len(late), last)
+	a.publish("loop-1", last)
+	a.eventually("the silence has ended", func(l endtoend.Ledger) bool { return l.Received >= 2 && l.Missing > 0 })
+	a.register(0) // no further ones
 	a.eventually("what did not come is missing", func(l endtoend.Ledger) bool { return l.Missing == missing })
 	a.publish("loop-1", late[:2]...)
 	a.eventually("two came late", func(l endtoend.Ledger) bool { return l.Missing == missing-2 })

@@ -12,11 +12,14 @@ import (
 
 // version is the first byte of an encoded frame. The rest is a sequence of varints and length-prefixed strings, section
 // by section in the order of Frame's fields. The spool's checksum protects it.
-const version = 2
+const version = 3
 
-// withoutSilences is the version that knew neither silences nor whether a minute's newest reading was numbered. A spool
-// that it has left is read.
-const withoutSilences = 1
+// Versions whose spools are read: withoutSilences knew no silences, withNumbered told of each minute whether its newest
+// reading was numbered.
+const (
+	withoutSilences = 1
+	withNumbered    = 2
+)
 
 // Append encodes f behind dst.
 func Append(dst []byte, f *Frame) []byte {
@@ -29,7 +32,6 @@ func Append(dst []byte, f *Frame) []byte {
 		dst = appendText(dst, string(m.Sensor))
 		dst = binary.AppendVarint(dst, m.Minute)
 		dst = binary.AppendVarint(dst, int64(m.Newest))
-		dst = appendBool(dst, m.Numbered)
 		for _, n := range []int64{m.Received, m.Duplicate, m.Late, m.Stamped, m.Accepted, m.Reports, m.Missing} {
 			dst = binary.AppendVarint(dst, n)
 		}
@@ -143,14 +145,14 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 	f.Reset()
 	r := reader{rest: data, parser: p}
 	v := r.byte()
-	if r.err == nil && v != version && v != withoutSilences {
+	if r.err == nil && (v < withoutSilences || v > version) {
 		return fmt.Errorf("%w: frame of version %d, this program reads up to %d", ErrVersion, v, version)
 	}
 	f.Serial, f.Received = r.uvarint(), telemetry.UnixMilli(r.varint())
 	for range r.count() {
-		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint()), Numbered: true}
-		if v != withoutSilences {
-			m.Numbered = r.byte() != 0
+		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
+		if v == withNumbered {
+			r.byte()
 		}
 		for _, n := range []*int64{&m.Received, &m.Duplicate, &m.Late, &m.Stamped, &m.Accepted, &m.Reports, &m.Missing} {
 			*n = r.varint()

@@ -18,7 +18,7 @@ func example() *frame.Frame {
 		Serial:   1 << 60,
 		Received: 1_740_000_000_000,
 		Minutes: []frame.Minute{
-			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Numbered: true, Counts: frame.Counts{
+			{Sensor: "loop-1", Minute: 29_000_000, Newest: 1_740_000_000_123, Counts: frame.Counts{
 				Received: 9, Duplicate: 1, Late: 2, Stamped: 3, Accepted: 8, Reports: 4, Missing: -5,
 			}},
 			{Sensor: "", Minute: -1},
@@ -85,29 +85,35 @@ func TestFrameOfAnotherVersionIsToldFromADamagedOne(t *testing.T) {
 	}
 }
 
-// before is example, without silences, as version 1 wrote it.
-const before = "0180808080808080801080e0a781a46502066c6f6f702d318085d41bf6e1a781a465120204061008090001000000000000000001066c6f6f702d3182" +
-	"85d41b0b0e01086272696467652d31808080808080808080010180e0a781a4658085d41b16636974792f6272696467652d312f72656164696e677308" +
-	"6272696467652d31030001ff80dac4090102086272696467652d310178053130204d42020206072d747261666669632c73656e736f723d6c6f6f702d" +
-	"312073706565643d343720313734303030303030303132330a0201ffff03010001066c6f6f702d310573706565640132f6e1a781a4650000000000a0" +
-	"47c001"
+// Example as version 1, which knew no silences, and version 2 wrote it.
+const (
+	byVersion1 = "0180808080808080801080e0a781a46502066c6f6f702d318085d41bf6e1a781a465120204061008090001000000000000000001066c6f6f702d3182" +
+		"85d41b0b0e01086272696467652d31808080808080808080010180e0a781a4658085d41b16636974792f6272696467652d312f72656164696e677308" +
+		"6272696467652d31030001ff80dac4090102086272696467652d310178053130204d42020206072d747261666669632c73656e736f723d6c6f6f702d" +
+		"312073706565643d343720313734303030303030303132330a0201ffff03010001066c6f6f702d310573706565640132f6e1a781a4650000000000a0" +
+		"47c001"
+	byVersion2 = "0280808080808080801080e0a781a46502066c6f6f702d318085d41bf6e1a781a4650112020406100809000100000000000000000001066c6f6f702d" +
+		"318285d41b0b0e01086272696467652d318080808080808080800102066c6f6f702d310280e0a781a465c0a907e0d4038090dfc04a090a0080897a06" +
+		"6c6f6f702d32000180e0a781a4658085d41b16636974792f6272696467652d312f72656164696e6773086272696467652d31030001ff80dac4090102" +
+		"086272696467652d310178053130204d42020206072d747261666669632c73656e736f723d6c6f6f702d312073706565643d34372031373430303030" +
+		"3030303132330a0201ffff03010001066c6f6f702d310573706565640132f6e1a781a4650000000000a047c001"
+)
 
-func TestSpoolOfTheVersionBeforeIsRead(t *testing.T) {
-	data, err := hex.DecodeString(before)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := example()
-	want.Silences = nil
-	for i := range want.Minutes {
-		want.Minutes[i].Numbered = true // nothing was known of it: no report is missing by cadence
-	}
-	var got frame.Frame
-	if err := frame.NewParser().Parse(data, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, &got, cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
+func TestSpoolsOfVersionsBeforeAreRead(t *testing.T) {
+	withoutSilences := example()
+	withoutSilences.Silences = nil
+	for written, want := range map[string]*frame.Frame{byVersion1: withoutSilences, byVersion2: example()} {
+		data, err := hex.DecodeString(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got frame.Frame
+		if err := frame.NewParser().Parse(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, &got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("version %s: %s", written[:2], diff)
+		}
 	}
 }
 

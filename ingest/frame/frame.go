@@ -48,8 +48,6 @@ type Minute struct {
 	Minute int64
 	// Newest is the newest measured time of the sensor's accepted readings in this minute.
 	Newest telemetry.UnixMilli
-	// Numbered tells that the message with the newest one had a sequence number.
-	Numbered bool
 	Counts
 }
 
@@ -67,8 +65,8 @@ type Counts struct {
 	Accepted int64
 	// Reports counts the distinct measured times of accepted readings: how often the sensor reported.
 	Reports int64
-	// Missing counts messages that a gap in the publisher's sequence numbers shows to be missing, and reports that did not
-	// come in a Silence.
+	// Missing counts reports that did not come in a Silence, and messages that a gap in the publisher's sequence numbers
+	// shows to be missing beyond them.
 	Missing int64
 }
 

@@ -17,9 +17,9 @@
 // One row holds an hour of one sensor, its minutes packed into a blob, because a row a minute would be larger than the
 // readings themselves.
 //
-// What is missing is known in one of two ways. A publisher that numbers its messages shows gaps; they are counted under
-// the minute of receipt of the message after the gap. For a sensor without numbers, but with a cadence, ingest finds
-// silences (frame.Silence); they are counted under the minutes in which reports were due. What comes late after all is
-// taken back. Reports that are overdue at this moment, because a sensor is silent, are in no sum; they are added where
-// totals and minutes are asked for.
+// What is missing is known in two ways. Of a sensor with a cadence ingest finds silences (frame.Silence); they are counted
+// under the minutes in which reports were due. A publisher that numbers its messages shows gaps; what no silence tells of
+// them is counted under the minute of receipt of the message after the gap. What comes late after all is taken back.
+// Reports that are overdue at this moment, because a sensor is silent, are in no sum; they are added where totals and
+// minutes are asked for.
 package ledger

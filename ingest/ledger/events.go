@@ -19,7 +19,7 @@ type Event struct {
 	From, To time.Time
 	// Cadence is what the sensor should have held, of a Silent.
 	Cadence time.Duration
-	// Missing is how many reports did not come, of a Silent; 0 of a publisher that numbers its messages, of which the numbers tell.
+	// Missing is how many reports did not come, of a Silent.
 	Missing int64
 	// Refused counts readings by reason, of a WrongClock.
 	Refused map[telemetry.Reason]int64
@@ -68,16 +68,9 @@ func (l *Ledger) Events(ctx context.Context, from, to time.Time) (events []Event
 	}
 	if plan, now := l.planned(), telemetry.MilliOf(time.Now()); plan != nil && begin < now {
 		for sensor, newest := range l.Newest() {
-			// One that numbers its messages is silent as others are; what is missing of it, the numbers tell.
-			s := silent(plan, sensor, Report{Measured: newest.Measured}, now)
-			if s.Missing() == 0 || s.From >= end {
-				continue
+			if s := silent(plan, sensor, newest, now); s.Missing() > 0 && s.From < end {
+				events = append(events, Event{Kind: Silent, Sensor: sensor, From: s.From.Time(), Cadence: s.Cadence, Missing: s.Missing()})
 			}
-			event := Event{Kind: Silent, Sensor: sensor, From: s.From.Time(), Cadence: s.Cadence}
-			if !newest.Numbered {
-				event.Missing = s.Missing()
-			}
-			events = append(events, event)
 		}
 	}
 	slices.SortFunc(events, func(a, b Event) int {

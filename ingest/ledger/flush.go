@@ -52,10 +52,8 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.failed = nil
 	}
 	l.onDisk, l.flushed = taken.positions, time.Now()
-	for sensor, r := range taken.newest {
-		if r.Measured > l.newest[sensor].Measured {
-			l.newest[sensor] = r
-		}
+	for sensor, at := range taken.newest {
+		l.newest[sensor] = max(l.newest[sensor], at)
 	}
 	l.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil
@@ -67,8 +65,8 @@ func (p *pending) takeBack(taken *pending) {
 		at := taken.at(k.sensor, k.minute)
 		at.Add(*t)
 	}
-	for sensor, r := range p.newest {
-		taken.report(sensor, r)
+	for sensor, at := range p.newest {
+		taken.newest[sensor] = max(taken.newest[sensor], at)
 	}
 	maps.Copy(taken.sequences, p.sequences)
 	maps.Copy(taken.silences, p.silences)
@@ -215,14 +213,14 @@ func readHour(ctx context.Context, read *sql.Stmt, k key) (hour, error) {
 }
 
 func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
-	put, err := tx.PrepareContext(ctx, `INSERT INTO newest VALUES (?, ?, ?)
-		ON CONFLICT (sensor) DO UPDATE SET measured = excluded.measured, numbered = excluded.numbered WHERE excluded.measured > measured`)
+	put, err := tx.PrepareContext(ctx, `INSERT INTO newest VALUES (?, ?)
+		ON CONFLICT (sensor) DO UPDATE SET measured = excluded.measured WHERE excluded.measured > measured`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = put.Close() }()
-	for sensor, r := range p.newest {
-		if _, err := put.ExecContext(ctx, string(sensor), int64(r.Measured), r.Numbered); err != nil {
+	for sensor, at := range p.newest {
+		if _, err := put.ExecContext(ctx, string(sensor), int64(at)); err != nil {
 			return err
 		}
 	}

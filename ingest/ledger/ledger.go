@@ -63,7 +63,7 @@ type Ledger struct {
 	onDisk  positions
 	city    Totals // of all time, with what is pending
 	flushed time.Time
-	newest  map[telemetry.SensorID]Report // as of the last flush
+	newest  map[telemetry.SensorID]telemetry.UnixMilli // as of the last flush
 	plan    func() Plan
 	failed  error // of the last flush
 	changed func(minutes []int64)
@@ -74,7 +74,7 @@ type Ledger struct {
 // pending is what is not yet in the database.
 type pending struct {
 	sums      map[key]*Totals
-	newest    map[telemetry.SensorID]Report
+	newest    map[telemetry.SensorID]telemetry.UnixMilli
 	sequences map[telemetry.SensorID]uint64
 	silences  map[telemetry.SensorID][]frame.Silence
 	refused   []frame.Refused
@@ -106,7 +106,7 @@ func (p *pending) empty() bool {
 func newPending(recorded, settled spool.Position) pending {
 	return pending{
 		sums:      make(map[key]*Totals),
-		newest:    make(map[telemetry.SensorID]Report),
+		newest:    make(map[telemetry.SensorID]telemetry.UnixMilli),
 		sequences: make(map[telemetry.SensorID]uint64),
 		silences:  make(map[telemetry.SensorID][]frame.Silence),
 		positions: positions{recorded, settled},
@@ -235,7 +235,7 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 		p.at(m.Sensor, m.Minute).Counts.Add(m.Counts)
 		l.city.Counts.Add(m.Counts)
 		if m.Newest != 0 {
-			p.report(m.Sensor, Report{m.Newest, m.Numbered})
+			p.newest[m.Sensor] = max(p.newest[m.Sensor], m.Newest)
 		}
 	}
 	for _, r := range f.Rejections {
@@ -258,13 +258,6 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 	p.released = append(p.released, f.Released...)
 	p.recorded = end
 	return nil
-}
-
-// report notes a report if it is newer than what is known.
-func (p *pending) report(sensor telemetry.SensorID, r Report) {
-	if known, ok := p.newest[sensor]; !ok || r.Measured > known.Measured {
-		p.newest[sensor] = r
-	}
 }
 
 // add keeps a copy: the payload belongs to the frame's owner.

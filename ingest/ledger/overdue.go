@@ -62,12 +62,9 @@ func (l *Ledger) planned() Plan {
 }
 
 // silent returns the silence of a sensor since its newest report, or the zero Silence if nothing is expected of it.
-func silent(plan Plan, sensor telemetry.SensorID, newest Report, now telemetry.UnixMilli) frame.Silence {
-	if newest.Numbered {
-		return frame.Silence{}
-	}
+func silent(plan Plan, sensor telemetry.SensorID, newest, now telemetry.UnixMilli) frame.Silence {
 	cadence, since := plan.Expected(sensor)
-	since = max(since, newest.Measured)
+	since = max(since, newest)
 	if cadence <= 0 || since >= now {
 		return frame.Silence{}
 	}

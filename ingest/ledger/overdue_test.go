@@ -29,10 +29,10 @@ func (p plan) Expected(id telemetry.SensorID) (time.Duration, telemetry.UnixMill
 }
 
 // report is a frame of a sensor that reports now.
-func report(sensor telemetry.SensorID, missing int64, numbered bool) *frame.Frame {
+func report(sensor telemetry.SensorID, missing int64) *frame.Frame {
 	at := telemetry.MilliOf(time.Now())
 	return &frame.Frame{Minutes: []frame.Minute{{
-		Sensor: sensor, Minute: ledger.MinuteOf(at), Newest: at, Numbered: numbered, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1, Missing: missing},
+		Sensor: sensor, Minute: ledger.MinuteOf(at), Newest: at, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1, Missing: missing},
 	}}}
 }
 
@@ -67,19 +67,18 @@ func TestSilentSensorHasReportsMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		expectations := plan{"loop-1": {cadence: 10 * time.Second}, "loop-2": {cadence: time.Minute}, "loop-4": {cadence: time.Minute}}
+		expectations := plan{"loop-1": {cadence: 10 * time.Second}, "loop-2": {cadence: time.Minute}}
 		current := func() ledger.Plan { return expectations }
 		l := open(t, path, config())
 		l.Expect(current)
-		record(t, l, report("loop-1", 3, false), place(1))
-		record(t, l, report("loop-2", 0, false), place(2))
-		record(t, l, report("loop-3", 0, false), place(3)) // has no cadence
-		record(t, l, report("loop-4", 0, true), place(4))  // numbers its messages
+		record(t, l, report("loop-1", 3), place(1))
+		record(t, l, report("loop-2", 0), place(2))
+		record(t, l, report("loop-3", 0), place(3)) // has no cadence
 		begin, end := start.Add(-time.Hour), start.Add(24*time.Hour)
 		expect := func(want map[telemetry.SensorID]int64) {
 			t.Helper()
 			sum := int64(0)
-			for _, s := range []telemetry.SensorID{"loop-1", "loop-2", "loop-3", "loop-4"} {
+			for _, s := range []telemetry.SensorID{"loop-1", "loop-2", "loop-3"} {
 				if got := missing(t, l, s, begin, end); got != want[s] {
 					t.Errorf("after %s %d of %s are missing, want %d", time.Since(start), got, s, want[s])
 				}
@@ -114,7 +113,7 @@ func TestSilentSensorHasReportsMissing(t *testing.T) {
 			t.Errorf("%d are missing in the future", got)
 		}
 		// A report ends the silence; the next process knows of it.
-		record(t, l, report("loop-1", 59, false), place(5))
+		record(t, l, report("loop-1", 59), place(5))
 		expect(silent)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
@@ -144,7 +143,7 @@ func TestLongSilenceIsSeenInEachPartOfIt(t *testing.T) {
 		defer func() { _ = l.Close() }()
 		l.Expect(func() ledger.Plan { return plan{"loop-1": {cadence: time.Minute}} })
 		time.Sleep(13 * time.Hour)
-		record(t, l, report("loop-1", 0, false), place(1))
+		record(t, l, report("loop-1", 0), place(1))
 		begin := time.Now()
 		for _, rest := range []time.Duration{3 * 24 * time.Hour, 97 * 24 * time.Hour} {
 			time.Sleep(rest)
@@ -175,7 +174,6 @@ func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	l := open(t, path, config())
 	f := accepted("loop-1", 10, 1)
-	f.Minutes[0].Numbered = true
 	f.Sequences = []frame.Sequence{{Publisher: "loop-1", Seq: 1<<64 - 1}}
 	silence := frame.Silence{From: 60_000, To: 300_000, End: 600_000, Cadence: 1500 * time.Millisecond}
 	f.Silences = []frame.SensorSilences{{Sensor: "loop-1", Open: []frame.Silence{silence, {From: 1, To: 2, End: 3, Cadence: time.Hour}}}, {Sensor: "loop-2", Open: []frame.Silence{silence}}}
@@ -199,7 +197,7 @@ func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[telemetry.SensorID]ledger.Report{"loop-1": {Measured: 600_000, Numbered: true}}, l.Newest()); diff != "" {
+	if diff := cmp.Diff(map[telemetry.SensorID]telemetry.UnixMilli{"loop-1": 600_000}, l.Newest()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[telemetry.SensorID]uint64{"loop-1": 1<<64 - 1}, sequences); diff != "" {
@@ -210,26 +208,29 @@ func TestNewestSequencesAndSilencesOutliveTheProcess(t *testing.T) {
 	}
 }
 
-func TestLedgerOfTheVersionBeforeIsTakenOver(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path, config())
-	record(t, l, accepted("loop-1", 10, 1), place(1))
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	execute(t, path, "DROP TABLE silences; ALTER TABLE newest DROP COLUMN numbered; PRAGMA user_version = 1")
-	for range 2 {
-		l = open(t, path, config())
-		l.Expect(func() ledger.Plan { return plan{"loop-1": {cadence: time.Minute}} })
-		// Whether what came before was numbered is not known.
-		if got := l.Newest()["loop-1"]; got != (ledger.Report{Measured: 600_000, Numbered: true}) {
-			t.Errorf("newest report %+v", got)
-		}
-		if got := missing(t, l, "loop-1", longAgo, farOff); got != 0 {
-			t.Errorf("%d missing", got)
-		}
+func TestLedgersOfVersionsBeforeAreTakenOver(t *testing.T) {
+	for version, undo := range map[int]string{
+		1: "DROP TABLE silences; PRAGMA user_version = 1",
+		2: "ALTER TABLE newest ADD COLUMN numbered INTEGER NOT NULL DEFAULT 1; PRAGMA user_version = 2",
+	} {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		l := open(t, path, config())
+		record(t, l, accepted("loop-1", 10, 1), place(1))
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
+		}
+		execute(t, path, undo)
+		for range 2 {
+			l = open(t, path, config())
+			if got := l.Newest()["loop-1"]; got != 600_000 {
+				t.Errorf("version %d: newest report at %d", version, got)
+			}
+			if silences, err := l.Silences(t.Context()); err != nil || len(silences) != 0 {
+				t.Errorf("version %d: silences %v, %v", version, silences, err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -266,34 +266,27 @@ func (l *Ledger) FirstHour(ctx context.Context, sensor telemetry.SensorID) (at t
 	return time.Unix(3600*number.Int64, 0).UTC(), number.Valid, nil
 }
 
-// Report is when a sensor reported.
-type Report struct {
-	Measured telemetry.UnixMilli
-	// Numbered tells that it came in a message with a sequence number.
-	Numbered bool
-}
-
-// Newest returns the newest accepted report of every sensor, as of the last flush.
-func (l *Ledger) Newest() map[telemetry.SensorID]Report {
+// Newest returns when the newest accepted report of every sensor was measured, as of the last flush.
+func (l *Ledger) Newest() map[telemetry.SensorID]telemetry.UnixMilli {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.newest)
 }
 
-func (l *Ledger) readNewest(ctx context.Context) (map[telemetry.SensorID]Report, error) {
-	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, measured, numbered FROM newest")
+func (l *Ledger) readNewest(ctx context.Context) (map[telemetry.SensorID]telemetry.UnixMilli, error) {
+	rows, err := l.reading.QueryContext(ctx, "SELECT sensor, measured FROM newest")
 	if err != nil {
 		return nil, fmt.Errorf("read newest times: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	newest := make(map[telemetry.SensorID]Report)
+	newest := make(map[telemetry.SensorID]telemetry.UnixMilli)
 	for rows.Next() {
 		var sensor telemetry.SensorID
-		var r Report
-		if err := rows.Scan(&sensor, &r.Measured, &r.Numbered); err != nil {
+		var at telemetry.UnixMilli
+		if err := rows.Scan(&sensor, &at); err != nil {
 			return nil, err
 		}
-		newest[sensor] = r
+		newest[sensor] = at
 	}
 	return newest, rows.Err()
 }

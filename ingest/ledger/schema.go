@@ -12,7 +12,7 @@ import (
 )
 
 // schemas are what each version adds to the one before. How many a database has is kept in its user_version.
-var schemas = [...]string{schema, schemaOfSilences}
+var schemas = [...]string{schema, schemaOfSilences, schemaWithoutNumbered}
 
 const schema = `
 CREATE TABLE positions (
@@ -82,7 +82,6 @@ CREATE TABLE quarantine_totals (
 INSERT INTO quarantine_totals VALUES (1, 0, 0);
 `
 
-// Of reports that were there before it is not known whether they were numbered; none is missing by cadence after them.
 const schemaOfSilences = `
 ALTER TABLE newest ADD COLUMN numbered INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE silences (           -- frame.Silence, in milliseconds
@@ -94,6 +93,9 @@ CREATE TABLE silences (           -- frame.Silence, in milliseconds
 	PRIMARY KEY (sensor, since)
 ) WITHOUT ROWID;
 `
+
+// What a sensor owes does not depend on whether it numbers its messages.
+const schemaWithoutNumbered = `ALTER TABLE newest DROP COLUMN numbered;`
 
 // readers is how many questions are answered at the same time.
 const readers = 4

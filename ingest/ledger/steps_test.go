@@ -146,7 +146,7 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 	record(t, l, &frame.Frame{
 		Minutes: []frame.Minute{
 			{Sensor: "loop-1", Minute: minuteOf(last.Time()), Newest: last, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
-			{Sensor: "loop-3", Minute: minuteOf(last.Time()), Newest: last, Numbered: true, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
+			{Sensor: "loop-3", Minute: minuteOf(last.Time()), Newest: last, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
 			{Sensor: "loop-2", Minute: minuteOf(now), Newest: telemetry.MilliOf(now), Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}},
 		},
 		Silences: []frame.SensorSilences{{Sensor: "loop-2", Open: []frame.Silence{silence}}},
@@ -188,7 +188,7 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 	}
 	if len(silences) != 3 || silences[0].Sensor != "loop-2" || silences[0].Missing != silence.Missing() || !silences[0].To.Equal(silence.To.Time()) ||
 		silences[1].Sensor != "loop-1" || !silences[1].To.IsZero() || !silences[1].From.Equal(last.Time()) || silences[1].Missing < 28 ||
-		silences[2].Sensor != "loop-3" || !silences[2].From.Equal(last.Time()) || silences[2].Missing != 0 {
+		silences[2].Sensor != "loop-3" || !silences[2].From.Equal(last.Time()) || silences[2].Missing < 28 {
 		t.Errorf("silences are %+v", silences)
 	}
 	for _, outside := range [][2]time.Duration{{-24 * time.Hour, -9 * time.Hour}, {time.Hour, 2 * time.Hour}} {
