@@ -10,15 +10,30 @@ import (
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 )
 
-// Readings is the newest readings, a row each.
-func Readings(items []city.Reading, catalogue Catalogue) *data.Frame {
+// percent is the unit of ratios in words.
+const percent = "%"
+
+// valueColumn is the values of readings. Those of one quantity have its unit and name. Among several each is as its own unit
+// column says, because a column has one unit only: ratios are multiplied there.
+func valueColumn(items []city.Reading, catalogue Catalogue) *data.Field {
 	type row = city.Reading
-	value := column("value", "Value", "", each(items, func(r *row) *float64 { return r.Value }))
 	if len(items) > 0 && !slices.ContainsFunc(items, func(r row) bool { return r.Quantity != items[0].Quantity }) {
 		cfg := catalogue.field(items[0].Quantity, items[0].Unit, "")
 		cfg.DisplayNameFromDS = catalogue.title(items[0].Quantity)
-		value.SetConfig(cfg)
+		return column("value", "", "", each(items, func(r *row) *float64 { return r.Value })).SetConfig(cfg)
 	}
+	return column("value", "Value", "", each(items, func(r *row) *float64 {
+		if r.Value == nil || !catalogue.isRatio(r.Quantity) {
+			return r.Value
+		}
+		v := 100 * *r.Value
+		return &v
+	}))
+}
+
+// Readings is the newest readings, a row each.
+func Readings(items []city.Reading, catalogue Catalogue) *data.Frame {
+	type row = city.Reading
 	return table("latest",
 		column("time", "Measured", "", each(items, func(r *row) time.Time { return r.Time.UTC() })),
 		filterable(column("sensor", "Sensor", "", each(items, func(r *row) string { return r.Sensor }))),
@@ -26,8 +41,13 @@ func Readings(items []city.Reading, catalogue Catalogue) *data.Frame {
 		filterable(column("quantity", "Quantity", "", each(items, func(r *row) string { return r.Quantity }))),
 		column("quantity_title", "Measured quantity", "", each(items, func(r *row) string { return catalogue.title(r.Quantity) })),
 		filterable(column("channel", "Channel", "", each(items, func(r *row) string { return r.Channel }))),
-		value,
-		column("unit", "Unit", "", each(items, func(r *row) string { return r.Unit })),
+		valueColumn(items, catalogue),
+		column("unit", "Unit", "", each(items, func(r *row) string {
+			if catalogue.isRatio(r.Quantity) {
+				return percent
+			}
+			return r.Unit
+		})),
 		column("text", "In words", "", each(items, func(r *row) string { return r.State })),
 		mapped(column("state", "State", "", each(items, func(r *row) string { return r.SensorState }))),
 		column("age", "Age", "s", each(items, func(r *row) *float64 { return r.AgeS })),

@@ -109,14 +109,14 @@ func (c Catalogue) title(name string) string {
 
 // field is how values of the quantity are shown, where agg is how they were combined.
 func (c Catalogue) field(name, unit, agg string) *data.FieldConfig {
-	q, known := c[name]
+	q := c[name]
 	cfg := new(data.FieldConfig)
 	switch {
 	case agg == "count":
 		cfg.Unit = "short"
-	case known && len(q.States) > 0:
+	case len(q.States) > 0:
 		cfg.Mappings = states(q.States)
-	case known && q.SenML == telemetry.Ratio.SenML && q.Unit == telemetry.Ratio.Symbol:
+	case c.isRatio(name):
 		cfg.Unit = "percentunit"
 		if agg != "sum" {
 			cfg.SetMin(0)
@@ -126,6 +126,12 @@ func (c Catalogue) field(name, unit, agg string) *data.FieldConfig {
 		cfg.Unit = Unit(unit)
 	}
 	return cfg
+}
+
+// isRatio says whether a quantity is from 0 to 1, which is shown in percent.
+func (c Catalogue) isRatio(name string) bool {
+	q, known := c[name]
+	return known && len(q.States) == 0 && q.SenML == telemetry.Ratio.SenML && q.Unit == telemetry.Ratio.Symbol
 }
 
 // states maps 0, 1, 2 ... to their names.

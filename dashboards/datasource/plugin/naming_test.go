@@ -55,17 +55,28 @@ func names(t *testing.T, lines []series, queries ...string) (all []string) {
 	return all
 }
 
-func TestNamesOfLines(t *testing.T) {
-	harbour, oldTown := series{District: "harbour", Quantity: "speed"}, series{District: "old-town", Quantity: "speed"}
-	of := func(sensor, channel, quantity string) series {
-		return series{Sensor: sensor, Site: "quay-1", District: "harbour", Channel: channel, Quantity: quantity}
+// named is a rule of how lines are named.
+type named struct {
+	lines   []series
+	queries []string
+	want    []string
+}
+
+func hold(t *testing.T, rules map[string]named) {
+	t.Helper()
+	for rule, test := range rules {
+		t.Run(rule, func(t *testing.T) {
+			got := names(t, slices.Clone(test.lines), test.queries...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s\n%s", strings.Join(test.queries, "\n"), diff)
+			}
+		})
 	}
-	whole := series{Quantity: "speed"}
-	for rule, test := range map[string]struct {
-		lines   []series
-		queries []string
-		want    []string
-	}{
+}
+
+func TestLinesAreNamedByGroupAndAggregate(t *testing.T) {
+	harbour, oldTown, whole := series{District: "harbour", Quantity: "speed"}, series{District: "old-town", Quantity: "speed"}, series{Quantity: "speed"}
+	hold(t, map[string]named{
 		"the group names lines": {
 			[]series{harbour, oldTown},
 			[]string{`{"quantities":["speed"],"group":["district"]}`},
@@ -112,6 +123,14 @@ func TestNamesOfLines(t *testing.T) {
 			[]string{`{"quantities":["speed"],"group":["city"],"aggregate":"p50","compare":["day"]}`},
 			[]string{"Mean speed, median", "Mean speed, median, a day before"},
 		},
+	})
+}
+
+func TestLinesThatAreNotCombinedAreNamedBySensorAndChannel(t *testing.T) {
+	of := func(sensor, channel, quantity string) series {
+		return series{Sensor: sensor, Site: "quay-1", District: "harbour", Channel: channel, Quantity: quantity}
+	}
+	hold(t, map[string]named{
 		"a number is no name of a channel": {
 			[]series{of("cam-1", "1", "speed"), of("cam-1", "2", "speed")},
 			[]string{`{"quantities":["speed"],"sensors":["cam-1"]}`},
@@ -142,12 +161,5 @@ func TestNamesOfLines(t *testing.T) {
 			[]string{`{"quantities":["speed"],"filters":[{"key":"sensor","operator":"=","value":"cam-1"},{"key":"channel","operator":"=","value":"1"}]}`},
 			[]string{"cam-1 channel 1"},
 		},
-	} {
-		t.Run(rule, func(t *testing.T) {
-			got := names(t, slices.Clone(test.lines), test.queries...)
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("%s\n%s", strings.Join(test.queries, "\n"), diff)
-			}
-		})
-	}
+	})
 }

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -113,6 +114,30 @@ func TestPlacesDoNotChooseAmongBridgesAndTheAnswerSaysSo(t *testing.T) {
 	answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"sensors","view":"bridges","filters":[{"key":"district","operator":"=","value":"harbour"}]}`)
 	if answer.Error != nil || answer.Frames[0].Rows() != 3 || len(answer.Frames[0].Meta.Notices) != 1 {
 		t.Errorf("%v %+v", answer.Error, answer.Frames)
+	}
+}
+
+func TestRatiosAmongReadingsAreInPercent(t *testing.T) {
+	api := newTown(t, "")
+	humidity := `{"sensor":"air-1","quantity":"relative_humidity","value":0.758,"unit":"","time":"2026-03-09T08:00:00Z"}`
+	for name, test := range map[string]struct {
+		items, unit string
+		value       float64
+	}{
+		"beside others": {humidity + `,{"sensor":"air-1","quantity":"no2","value":20,"unit":"µg/m³","time":"2026-03-09T08:00:00Z"}`, "", 75.8},
+		"alone":         {humidity, "percentunit", 0.758},
+	} {
+		api.answer("latest", `{"items":[`+test.items+`]}`)
+		answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"latest","view":"readings","sensors":["air-1"]}`)
+		if answer.Error != nil {
+			t.Fatal(answer.Error)
+		}
+		value, _ := answer.Frames[0].FieldByName("value")
+		unit, _ := answer.Frames[0].FieldByName("unit")
+		v, err := value.FloatAt(0)
+		if err != nil || math.Abs(v-test.value) > 1e-9 || value.Config.Unit != test.unit || unit.At(0) != "%" {
+			t.Errorf("%s: %g %v in %q, %q", name, v, err, value.Config.Unit, unit.At(0))
+		}
 	}
 }
 

@@ -239,13 +239,19 @@ class Table implements Target {
       if (byReading !== undefined && (times[row] ?? 0) > r.time) {
         continue; // something older, that comes late
       }
-      column[row] = r.value;
+      column[row] = byReading !== undefined && this.inPercent(row) ? 100 * r.value : r.value;
       times[row] = Math.max(times[row] ?? 0, r.time);
       const states = this.columns.get('state');
       if (states) {
         states[row] = 'ok';
       }
     }
+  }
+
+  /** Whether a row's value is a ratio that the backend has written in percent, as it does where a table is of several quantities. */
+  private inPercent(row: number): boolean {
+    const unit = this.frame.fields.find((f) => f.name === 'value')?.config.unit;
+    return (this.columns.get('unit') as string[] | undefined)?.[row] === '%' && (unit ?? '') === '';
   }
 
   frames(now: number): DataFrame[] {

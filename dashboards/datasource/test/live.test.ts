@@ -145,6 +145,25 @@ describe('a table that goes on', () => {
   });
 });
 
+describe('a ratio that comes to a table of readings', () => {
+  const rows = (unit?: string) => toDataFrame({ refId: 'A', meta: { ...meta, type: 'table' as never }, fields: [
+    { name: 'time', type: FieldType.time, values: [NOW] }, { name: 'sensor', values: ['air-1'] }, { name: 'quantity', values: ['relative_humidity'] }, { name: 'channel', values: [''] },
+    { name: 'value', values: [75.8], config: unit ? { unit } : {} }, { name: 'unit', values: ['%'] },
+  ] });
+  const value = (answer: DataQueryResponse) => (answer.data as DataFrame[])[0]!.fields[4]!.values[0] as number;
+
+  it('is written in percent where the column is', () => {
+    const { channel, last } = started([rows()]);
+    channel.say(['air-1', NOW + 1, 0.5, 'relative_humidity']);
+    expect(value(last())).toBe(50);
+  });
+  it('is left to the unit of the column where that has one', () => {
+    const { channel, last } = started([rows('percentunit')]);
+    channel.say(['air-1', NOW + 1, 0.5, 'relative_humidity']);
+    expect(value(last())).toBe(0.5);
+  });
+});
+
 it('an answer that does not go on is left as it is', () => {
   const channel = new Channel();
   const answers: DataQueryResponse[] = [];
