@@ -191,7 +191,7 @@ func (q Query) checkFilters(fault func(string, ...any)) {
 			fault("filter: there is no label %.80q; choose one of %s", f.Key, strings.Join(FilterKeys(), ", "))
 		}
 		if !slices.Contains([]string{"=", "!=", "=|", "!=|"}, f.Operator) {
-			fault("filter: %s %.80s cannot be asked; use = or !=", f.Key, f.Operator)
+			fault("filter: %s %.80s cannot be asked; use = or !=, or a list of whole names like ^(a|b)$", f.Key, f.Operator)
 		}
 		if f.Key == "channel" && f.Operator == "=|" && len(f.Values) != 1 {
 			fault("filter: channel can be one only; use = or !=")

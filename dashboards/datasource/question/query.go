@@ -143,7 +143,39 @@ func Parse(text []byte) (Query, error) {
 	if views := Views(q.Kind); q.View == "" && len(views) > 0 {
 		q.View = views[0]
 	}
+	for i, f := range q.Filters {
+		q.Filters[i] = f.listed()
+	}
 	return q, q.Check()
+}
+
+// listed makes an expression that is an anchored list of names, such as ^(a|b)$, one of these names. Grafana offers =~ and !~
+// whatever the data source, and writes (a|b) for a variable of several values, which it takes for anchored. Every other
+// expression is left, and Check refuses it.
+func (f Filter) listed() Filter {
+	operator, known := map[string]string{"=~": "=|", "!~": "!=|"}[f.Operator]
+	if !known {
+		return f
+	}
+	text, begins := strings.CutPrefix(f.Value, "^")
+	text, ends := strings.CutSuffix(text, "$")
+	inner, opens := strings.CutPrefix(text, "(")
+	inner, closes := strings.CutSuffix(inner, ")")
+	if begins != ends || opens != closes || !begins && !opens {
+		return f
+	}
+	names := strings.Split(strings.TrimPrefix(inner, "?:"), "|")
+	if !opens && len(names) > 1 {
+		return f // ^a|b$ is anchored in part only
+	}
+	for i, n := range names {
+		plain := strings.ReplaceAll(strings.ReplaceAll(n, `\.`, ""), `\-`, "")
+		names[i] = strings.ReplaceAll(strings.ReplaceAll(n, `\.`, "."), `\-`, "-")
+		if strings.ContainsAny(plain, `.\`) || !name.MatchString(names[i]) {
+			return f
+		}
+	}
+	return Filter{Key: f.Key, Operator: operator, Values: names}
 }
 
 // Views lists the views of a kind, the one that is taken without a choice first.

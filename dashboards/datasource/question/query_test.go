@@ -1,6 +1,8 @@
 package question_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +43,47 @@ func TestFiltersNarrowWhatIsAskedFor(t *testing.T) {
 				t.Error("the query was changed behind its owner's back")
 			}
 		})
+	}
+}
+
+func TestExpressionsThatAreListsOfNamesAreTakenAsLists(t *testing.T) {
+	for expression, want := range map[string][]string{
+		`^(cam-1|cam-2)$`:       {"cam-1", "cam-2"},
+		`^(?:cam-1|cam-2)$`:     {"cam-1", "cam-2"},
+		`(cam-1|cam-2)`:         {"cam-1", "cam-2"},
+		`^cam-1$`:               {"cam-1"},
+		`^(meter\.1|meter\-2)$`: {"meter.1", "meter-2"},
+		`cam-1|cam-2`:           nil, // anchored nowhere
+		`^cam-1|cam-2$`:         nil,
+		`^(cam-1|cam-2)`:        nil,
+		`cam`:                   nil,
+		`^(cam-.*)$`:            nil,
+		`^(cam.1)$`:             nil,
+		`^((cam-1)|cam-2)$`:     nil,
+		`^(cam-1|)$`:            nil,
+		`^()$`:                  nil,
+		`$`:                     nil,
+		``:                      nil,
+	} {
+		for operator, listed := range map[string]string{"=~": "=|", "!~": "!=|"} {
+			text, err := json.Marshal(question.Query{Quantities: []string{"speed"}, Filters: []question.Filter{{Key: "sensor", Operator: operator, Value: expression}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := question.Parse(text)
+			switch {
+			case want == nil:
+				if err == nil || !strings.Contains(err.Error(), "cannot be asked") {
+					t.Errorf("%s %s is taken: %v", operator, expression, err)
+				}
+			case err != nil:
+				t.Errorf("%s %s: %v", operator, expression, err)
+			default:
+				if diff := cmp.Diff([]question.Filter{{Key: "sensor", Operator: listed, Values: want}}, q.Filters); diff != "" {
+					t.Errorf("%s %s\n%s", operator, expression, diff)
+				}
+			}
+		}
 	}
 }
 
