@@ -14,7 +14,7 @@ import (
 const (
 	// maxBuckets bounds the periods of one query of Counts, and with them the memory that the server needs for it.
 	maxBuckets = 360
-	// firstWindow is the time over which the first query of Counts looks. A store counts some 200,000 values a second, so
+	// firstWindow is the time over which the first query of Counts looks. InfluxDB counts some 200,000 values a second, so
 	// 10,000 sensors that report three quantities a minute take about three seconds.
 	firstWindow = 15 * time.Minute
 	// shortQuery and longQuery are when the next query of Counts looks over twice or half the time.
