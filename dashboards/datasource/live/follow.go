@@ -26,6 +26,9 @@ type Follower struct {
 	Past     Past
 	// Send takes points that are new. It must not keep them.
 	Send func([]Point) error
+	// Tell hears that the stream has been broken for longer than Patience, and with nil that it is back and the hole is filled.
+	Tell     func(*Break) error
+	Patience time.Duration
 	// Since is up to when the panel has its readings.
 	Since time.Time
 	// Longest is how far back the history is asked at most.
@@ -44,54 +47,109 @@ const (
 // store when the stream opened has surely arrived, which is promised within a second.
 func rounds() []time.Duration { return []time.Duration{0, 300 * time.Millisecond, 2 * time.Second} }
 
-// Follow hands readings on until the context ends or Send fails.
+// following is a Follower at work.
+type following struct {
+	*Follower
+	seen  seen
+	whole time.Time // all up to here has been handed on
+	// left are the pauses of rounds that are still to come, and due the next of them; alarm is when a break is to be told.
+	left       []time.Duration
+	due, alarm *time.Timer
+	// told is true while the panel knows of a break, unanswered while the history fails.
+	told, unanswered bool
+}
+
+// Follow hands readings on until the context ends or Send or Tell fails.
 func (f *Follower) Follow(ctx context.Context) error {
-	var seen seen
-	whole := f.Since         // all up to here has been handed on
-	var left []time.Duration // rounds that are still to come
-	due := time.NewTimer(time.Hour)
-	due.Stop()
-	defer due.Stop()
+	w := &following{Follower: f, whole: f.Since, due: time.NewTimer(time.Hour), alarm: time.NewTimer(time.Hour)}
+	w.due.Stop()
+	w.alarm.Stop()
+	defer w.due.Stop()
+	defer w.alarm.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			err = ctx.Err()
 		case <-f.Listener.Wake():
-			readings, hole := f.Listener.Take()
-			if err := f.hand(fresh(&seen, readings)); err != nil {
-				return err
-			}
-			switch {
-			case hole:
-				left = rounds()
-				due.Reset(left[0])
-			case len(left) == 0:
-				whole = time.Now()
-			}
-		case <-due.C:
-			asked := time.Now()
-			if oldest := asked.Add(-f.Longest); f.Longest > 0 && whole.Before(oldest) {
-				whole = oldest
-			}
-			points, err := f.Past(ctx, whole.Add(-overlap))
-			if err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				f.Log.WarnContext(ctx, "history of a hole in a live stream was not answered; asking again", "error", err)
-				due.Reset(pastRetry)
-				continue
-			}
-			if err := f.hand(unseen(&seen, points)); err != nil {
-				return err
-			}
-			if left = left[1:]; len(left) > 0 {
-				due.Reset(left[0])
-			} else {
-				whole = asked
-			}
+			err = w.woken()
+		case <-w.alarm.C:
+			err = w.complain()
+		case <-w.due.C:
+			err = w.fill(ctx)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// woken takes what the stream said.
+func (w *following) woken() error {
+	readings, hole := w.Listener.Take()
+	if err := w.hand(fresh(&w.seen, readings)); err != nil {
+		return err
+	}
+	broken := w.Listener.Broken()
+	if broken != nil && !w.told {
+		w.alarm.Reset(time.Until(broken.At.Add(w.Patience)))
+	}
+	switch {
+	case hole:
+		w.left = rounds()
+		w.due.Reset(w.left[0])
+	case len(w.left) == 0 && broken == nil:
+		w.whole = time.Now()
+	}
+	return nil
+}
+
+// complain tells the panel of a break that lasts.
+func (w *following) complain() error {
+	broken := w.Listener.Broken()
+	if broken == nil || w.told {
+		return nil
+	}
+	if left := time.Until(broken.At.Add(w.Patience)); left > 0 { // it was open again meanwhile
+		w.alarm.Reset(left)
+		return nil
+	}
+	w.told = true
+	return w.Tell(broken)
+}
+
+// fill asks for the history of a hole. When it is there, a break that the panel knows of is over.
+func (w *following) fill(ctx context.Context) error {
+	asked := time.Now()
+	if oldest := asked.Add(-w.Longest); w.Longest > 0 && w.whole.Before(oldest) {
+		w.whole = oldest
+	}
+	points, err := w.Past(ctx, w.whole.Add(-overlap))
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !w.unanswered {
+			w.Log.WarnContext(ctx, "history of a hole in a live stream was not answered; asking again", "error", err)
+		}
+		w.unanswered = true
+		w.due.Reset(pastRetry)
+		return nil
+	}
+	w.unanswered = false
+	if err := w.hand(unseen(&w.seen, points)); err != nil {
+		return err
+	}
+	if w.left = w.left[1:]; len(w.left) > 0 {
+		w.due.Reset(w.left[0])
+	} else {
+		w.whole = asked
+	}
+	if w.told && w.Listener.Broken() == nil {
+		w.told = false
+		return w.Tell(nil)
+	}
+	return nil
 }
 
 func (f *Follower) hand(points []Point) error {

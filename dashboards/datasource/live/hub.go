@@ -96,6 +96,8 @@ type stream struct {
 	cancel    context.CancelFunc
 	leaving   *time.Timer // nil while anybody listens
 	open      bool
+	heard     time.Time // when it said something last, or was asked for
+	broken    *Break    // nil while it is open, and before it was tried
 	listeners map[*Listener]struct{}
 }
 
@@ -114,7 +116,7 @@ func (h *Hub) Join(ctx context.Context, f Filter) (*Listener, error) {
 		if len(h.streams) >= h.cfg.MaxStreams {
 			return nil, fmt.Errorf("%w: %d are open; let panels share their filters, or make some not live", ErrFull, len(h.streams))
 		}
-		s = &stream{key: key, params: params, listeners: make(map[*Listener]struct{})}
+		s = &stream{key: key, params: params, heard: time.Now(), listeners: make(map[*Listener]struct{})}
 		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		s.cancel = cancel
 		h.streams[key] = s
@@ -126,8 +128,8 @@ func (h *Hub) Join(ctx context.Context, f Filter) (*Listener, error) {
 	}
 	l := &Listener{hub: h, stream: s, most: h.cfg.Backlog, wake: make(chan struct{}, 1)}
 	s.listeners[l] = struct{}{}
-	if s.open {
-		l.tell(nil, true)
+	if s.open || s.broken != nil {
+		l.tell(nil, s.open)
 	}
 	return l, nil
 }
@@ -185,19 +187,12 @@ func (h *Hub) run(ctx context.Context, s *stream) {
 	for {
 		err := h.source.Live(ctx, s.params, h.cfg.Quiet, func(t city.Told) {
 			pause = h.cfg.RetryMin
-			h.told(s, t)
+			h.told(ctx, s, t)
 		})
-		h.mu.Lock()
-		s.open = false
-		h.mu.Unlock()
 		if ctx.Err() != nil {
 			return
 		}
-		level := slog.LevelWarn
-		if errors.Is(err, io.EOF) {
-			level = slog.LevelInfo // the server stopped, or a proxy ended it
-		}
-		h.log.Log(ctx, level, "live stream ended; opening it again", "error", err, "filter", short(s.key), "pause", pause)
+		h.ended(ctx, s, err, pause)
 		wait := time.NewTimer(pause/2 + rand.N(pause/2+1))
 		select {
 		case <-ctx.Done():
@@ -217,12 +212,34 @@ func short(key string) string {
 	return key
 }
 
-// told hands on what a stream says. That it is open, or lost something, is a hole for everybody.
-func (h *Hub) told(s *stream, t city.Told) {
+// ended marks a stream as broken and wakes those who listen. The log has the first try only: the others would say the same.
+func (h *Hub) ended(ctx context.Context, s *stream, err error, pause time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !s.open {
-		s.open = true
+	s.open = false
+	level := slog.LevelWarn
+	if errors.Is(err, io.EOF) {
+		level = slog.LevelInfo // the server stopped, or a proxy ended it
+	}
+	at := time.Now()
+	if s.broken != nil {
+		level, at = slog.LevelDebug, s.broken.At
+	}
+	s.broken = &Break{At: at, Since: s.heard, Err: err}
+	h.log.Log(ctx, level, "live stream ended; opening it again", "error", err, "filter", short(s.key), "pause", pause)
+	for l := range s.listeners {
+		l.tell(nil, false)
+	}
+}
+
+// told hands on what a stream says. That it is open, or lost something, is a hole for everybody.
+func (h *Hub) told(ctx context.Context, s *stream, t city.Told) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.open, s.heard = true, time.Now()
+	if s.broken != nil {
+		h.log.InfoContext(ctx, "live stream is open again", "filter", short(s.key), "after", s.heard.Sub(s.broken.At).Round(time.Millisecond))
+		s.broken = nil
 	}
 	for l := range s.listeners {
 		l.tell(t.Reading, t.Reading == nil)

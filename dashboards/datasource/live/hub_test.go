@@ -19,6 +19,8 @@ type source struct {
 	mu     sync.Mutex
 	opened []string
 	open   map[chan city.Told]string
+	// down is why no stream can be opened, or nil.
+	down error
 }
 
 func newSource() *source { return &source{open: make(map[chan city.Told]string)} }
@@ -26,6 +28,10 @@ func newSource() *source { return &source{open: make(map[chan city.Told]string)}
 func (s *source) Live(ctx context.Context, params url.Values, _ time.Duration, tell func(city.Told)) error {
 	events := make(chan city.Told)
 	s.mu.Lock()
+	if s.down != nil {
+		defer s.mu.Unlock()
+		return s.down
+	}
 	s.opened = append(s.opened, params.Encode())
 	s.open[events] = params.Encode()
 	s.mu.Unlock()
@@ -64,6 +70,16 @@ func (s *source) say(r *city.Reading) {
 		}
 	}
 	synctest.Wait()
+}
+
+// stop lets no stream be opened any more, and start lets them again, with nil.
+func (s *source) stop(down error) {
+	s.mu.Lock()
+	s.down = down
+	s.mu.Unlock()
+	if down != nil {
+		s.say(nil)
+	}
 }
 
 func (s *source) streams() (now, ever int) {

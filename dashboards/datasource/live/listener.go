@@ -2,6 +2,7 @@ package live
 
 import (
 	"sync"
+	"time"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 )
@@ -31,7 +32,22 @@ func (l *Listener) Take() (readings []*city.Reading, hole bool) {
 	return readings, hole
 }
 
-// tell never waits. A nil reading is only a hole.
+// Break is a stream that is broken.
+type Break struct {
+	// At is when it broke, Since when its last word came.
+	At, Since time.Time
+	// Err is why the last try failed.
+	Err error
+}
+
+// Broken says that the stream is, or nil. Wake tells when it breaks and when it is open again.
+func (l *Listener) Broken() *Break {
+	l.hub.mu.Lock()
+	defer l.hub.mu.Unlock()
+	return l.stream.broken
+}
+
+// tell never waits. A nil reading is only a hole, or a break.
 func (l *Listener) tell(r *city.Reading, hole bool) {
 	l.mu.Lock()
 	if r != nil {

@@ -45,7 +45,7 @@ type Datasource struct {
 // New is called by Grafana for each data source, and again whenever its settings change. Settings that cannot work are told
 // by the health check and every query, not here: Grafana would hide what is said here.
 func New(ctx context.Context, settings backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-	log := newLog(backend.Logger.With("datasource_uid", settings.UID))
+	log := NewLog(backend.Logger)
 	d := &Datasource{uid: settings.UID, log: log}
 	if d.city, d.fault = newClient(ctx, settings); d.fault == nil {
 		d.hub = live.New(d.city, live.DefaultConfig(), log)

@@ -13,7 +13,8 @@ type handler struct {
 	group string
 }
 
-func newLog(to log.Logger) *slog.Logger { return slog.New(handler{to: to}) }
+// NewLog makes a logger that writes to Grafana's log.
+func NewLog(to log.Logger) *slog.Logger { return slog.New(handler{to: to}) }
 
 // Enabled implements slog.Handler: Grafana decides what it keeps.
 func (h handler) Enabled(context.Context, slog.Level) bool { return true }
@@ -22,7 +23,7 @@ func (h handler) Enabled(context.Context, slog.Level) bool { return true }
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	args := make([]any, 0, 2*r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		args = append(args, h.group+a.Key, a.Value.Resolve().Any())
+		args = append(args, h.group+a.Key, plain(a.Value))
 		return true
 	})
 	to := h.to.FromContext(ctx)
@@ -43,7 +44,7 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	args := make([]any, 0, 2*len(attrs))
 	for _, a := range attrs {
-		args = append(args, h.group+a.Key, a.Value.Resolve().Any())
+		args = append(args, h.group+a.Key, plain(a.Value))
 	}
 	return handler{to: h.to.With(args...), group: h.group}
 }
@@ -51,4 +52,12 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (h handler) WithGroup(name string) slog.Handler {
 	return handler{to: h.to, group: h.group + name + "."}
+}
+
+// plain is a value as Grafana's log writes it for people: it makes a duration a number of nanoseconds.
+func plain(v slog.Value) any {
+	if v = v.Resolve(); v.Kind() == slog.KindDuration {
+		return v.Duration().String()
+	}
+	return v.Any()
 }

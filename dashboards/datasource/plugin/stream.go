@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/live"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
 )
@@ -24,6 +26,8 @@ const (
 	livePath = "live/"
 	// longestHole is how far back a hole in a stream is filled at most.
 	longestHole = 6 * time.Hour
+	// patience is how long a stream may be broken before its panels say so.
+	patience = 5 * time.Second
 	// maxStreamBytes bounds what a subscription may send.
 	maxStreamBytes = 64 << 10
 )
@@ -133,6 +137,8 @@ func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamReques
 		Listener: listener,
 		Past:     func(ctx context.Context, from time.Time) ([]live.Point, error) { return d.past(ctx, s.Filter, from) },
 		Send:     func(points []live.Point) error { return sender.SendFrame(packet(points), data.IncludeAll) },
+		Tell:     func(broken *live.Break) error { return sender.SendFrame(interrupted(broken), data.IncludeAll) },
+		Patience: patience,
 		Since:    time.UnixMilli(s.SinceMS),
 		Longest:  longestHole,
 		Log:      d.log,
@@ -188,4 +194,27 @@ func packet(points []live.Point) *data.Frame {
 	return data.NewFrame("live",
 		data.NewField("time", nil, times), data.NewField("sensor", nil, sensors), data.NewField("quantity", nil, quantities),
 		data.NewField("channel", nil, channels), data.NewField("value", nil, values), data.NewField("text", nil, texts))
+}
+
+// Interruption is what a packet without points says in its custom meta data, as "stream": that the stream is broken, or with a
+// SinceMS of 0 that it is back.
+type Interruption struct {
+	// SinceMS is when the last word came, in Unix milliseconds.
+	SinceMS int64 `json:"since_ms"`
+	// Text is why, for people.
+	Text string `json:"text"`
+}
+
+// interrupted is a break as a frame; nil is its end.
+func interrupted(broken *live.Break) *data.Frame {
+	var said Interruption
+	if broken != nil {
+		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: "Lamppost does not answer"}
+		var fault *city.Fault
+		if errors.As(broken.Err, &fault) && fault.Kind != city.Unreached && fault.Status < http.StatusInternalServerError {
+			said.Text = fault.Detail // it answers, and somebody has to mend something
+		}
+	}
+	frame := packet(nil)
+	return frame.SetMeta(&data.FrameMeta{Custom: map[string]Interruption{"stream": said}})
 }

@@ -171,6 +171,8 @@ type panel struct {
 
 	mu   sync.Mutex
 	came []point
+	// heard is what packets said of the stream.
+	heard []plugin.Interruption
 }
 
 type point struct {
@@ -262,6 +264,14 @@ func (p *panel) take(packet []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if frame.Meta != nil && frame.Meta.Custom != nil {
+		var meta struct{ Stream *plugin.Interruption }
+		if custom, err := json.Marshal(frame.Meta.Custom); err != nil || json.Unmarshal(custom, &meta) != nil || meta.Stream == nil {
+			p.t.Errorf("packet with meta data %v", frame.Meta.Custom)
+			return
+		}
+		p.heard = append(p.heard, *meta.Stream)
+	}
 	for i := range frame.Rows() {
 		p.came = append(p.came, point{frame.Fields[1].At(i).(string), frame.Fields[0].At(i).(time.Time).UnixMilli(), frame.Fields[4].At(i).(float64), time.Now()})
 	}

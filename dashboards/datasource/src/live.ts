@@ -4,6 +4,7 @@ import {
   type DataFrameJSON,
   type DataQueryRequest,
   type DataQueryResponse,
+  dateTimeFormat,
   type Field,
   isLiveChannelMessageEvent,
   type LiveChannelAddress,
@@ -24,6 +25,12 @@ interface Followed {
   data: unknown;
 }
 
+/** What a packet without readings says: since when the stream is broken, in Unix milliseconds, and why; 0 when it is back. */
+interface Interruption {
+  since_ms: number;
+  text: string;
+}
+
 /** One reading of a packet. */
 interface Reading {
   time: number;
@@ -38,6 +45,11 @@ export interface Live {
   getStream<T>(address: LiveChannelAddress): Observable<LiveChannelEvent<T>>;
 }
 
+function interruption(packet: DataFrame): Interruption | undefined {
+  const custom = packet.meta?.custom as { stream?: Interruption } | undefined;
+  return custom?.stream;
+}
+
 export function followed(frame: DataFrame): Followed | undefined {
   const custom = frame.meta?.custom as { live?: Followed } | undefined;
   return custom?.live;
@@ -45,7 +57,7 @@ export function followed(frame: DataFrame): Followed | undefined {
 
 /**
  * Goes on with an answer: the same frames, with each live reading in its place. A reading that comes again, from the history or
- * from a stream that was broken, replaces itself.
+ * from a stream that was broken, replaces itself. While the stream is broken the first frame carries a notice.
  */
 export function follow(answer: DataQueryResponse, request: DataQueryRequest, uid: string, live: Live): Observable<DataQueryResponse> {
   const frames = answer.data as DataFrame[];
@@ -54,6 +66,7 @@ export function follow(answer: DataQueryResponse, request: DataQueryRequest, uid
   }
   const span = request.range.to.valueOf() - request.range.from.valueOf();
   const targets = new Map<string, Target>();
+  const broken = new Map<string, Interruption>();
   const streams: Observable<unknown>[] = [];
   for (const frame of frames) {
     const at = followed(frame);
@@ -68,7 +81,16 @@ export function follow(answer: DataQueryResponse, request: DataQueryRequest, uid
     streams.push(
       live.getStream<DataFrameJSON>(address).pipe(
         filter(isLiveChannelMessageEvent),
-        map((event) => target.take(readings(dataFrameFromJSON(event.message))))
+        map((event) => {
+          const packet = dataFrameFromJSON(event.message);
+          const said = interruption(packet);
+          if (said && said.since_ms > 0) {
+            broken.set(refId, said);
+          } else if (said) {
+            broken.delete(refId);
+          }
+          target.take(readings(packet));
+        })
       )
     );
   }
@@ -80,9 +102,20 @@ export function follow(answer: DataQueryResponse, request: DataQueryRequest, uid
       ...answer,
       key: request.requestId,
       state: LoadingState.Streaming,
-      data: [...rest, ...[...targets.values()].flatMap((t) => t.frames(Date.now()))],
+      data: [...rest, ...[...targets].flatMap(([refId, t]) => noticed(t.frames(Date.now()), broken.get(refId), request.timezone))],
     }))
   );
+}
+
+/** The frames with a notice on the first of them if their stream is broken: a panel that stands still looks like a quiet one. */
+function noticed(frames: DataFrame[], broken: Interruption | undefined, timeZone: string): DataFrame[] {
+  const [first, ...others] = frames;
+  if (!broken || !first) {
+    return frames;
+  }
+  const since = dateTimeFormat(broken.since_ms, { format: 'HH:mm:ss', timeZone });
+  const notice = { severity: 'warning' as const, text: `No readings since ${since}: ${broken.text}; trying again` };
+  return [{ ...first, meta: { ...first.meta, notices: [...(first.meta?.notices ?? []), notice] } }, ...others];
 }
 
 function readings(packet: DataFrame): Reading[] {

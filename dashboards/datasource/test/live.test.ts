@@ -20,7 +20,7 @@ function history(sensor: string, times: number[], values: number[], first = fals
 function request(minutes: number): DataQueryRequest {
   const from = dateTime(NOW - minutes * 60_000);
   const to = dateTime(NOW);
-  return { requestId: 'Q1', range: { from, to, raw: { from, to } }, targets: [] } as unknown as DataQueryRequest;
+  return { requestId: 'Q1', timezone: 'utc', range: { from, to, raw: { from, to } }, targets: [] } as unknown as DataQueryRequest;
 }
 
 /** Grafana Live, of which the test is the server. */
@@ -31,6 +31,13 @@ class Channel implements Live {
   getStream<T>(address: LiveChannelAddress): Observable<LiveChannelEvent<T>> {
     this.addresses.push(address);
     return this.events as Observable<LiveChannelEvent<T>>;
+  }
+
+  /** Says that the stream is broken, or with 0 that it is back. */
+  broken(since: number, text = '') {
+    const fields = ['time', 'sensor', 'quantity', 'channel', 'value', 'text'].map((name) => ({ name, type: name === 'time' ? 'time' : name === 'value' ? 'number' : 'string' }));
+    const message = { schema: { fields, meta: { custom: { stream: { since_ms: since, text } } } }, data: { values: fields.map(() => []) } };
+    this.events.next({ type: LiveChannelEventType.Message, message });
   }
 
   say(...readings: [sensor: string, time: number, value: number, quantity?: string, channel?: string][]) {
@@ -143,6 +150,18 @@ describe('a table that goes on', () => {
     channel.say(['cam-1', NOW + 5, 7, 'no2'], ['cam-1', NOW - 5, 9]);
     expect(column(last(), 'value')).toEqual([1, 7]);
   });
+});
+
+it('a panel whose stream is broken says so until it is back', () => {
+  const { channel, last, points } = started([history('cam-1', [NOW], [1], true), history('cam-2', [NOW], [1])]);
+  const notices = () => (last().data as DataFrame[]).map((f) => (f.meta?.notices ?? []).map((n) => `${n.severity}: ${n.text}`));
+  expect(notices()).toEqual([[], []]);
+  channel.broken(Date.UTC(2026, 2, 9, 13, 2, 10), 'Lamppost does not answer');
+  expect(notices()).toEqual([['warning: No readings since 13:02:10: Lamppost does not answer; trying again'], []]);
+  expect(points(0)).toEqual([[0, 1]]); // what is there stays
+  channel.say(['cam-1', NOW + 1, 2]);
+  channel.broken(0);
+  expect(notices()).toEqual([[], []]);
 });
 
 describe('a ratio that comes to a table of readings', () => {
