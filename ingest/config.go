@@ -22,7 +22,8 @@ type Config struct {
 	OldestTime time.Time `mapstructure:"oldest_time"`
 	// Retention is how long the store keeps readings; older ones are refused. 0 is for ever.
 	Retention time.Duration `mapstructure:"retention"`
-	// LateAfter is how long after its measured time a reading counts as late.
+	// LateAfter is how long after its measured time a reading counts as late. What was measured more than a
+	// day before the sensor was registered is not late.
 	LateAfter time.Duration `mapstructure:"late_after"`
 	// MaxSeriesPerSensor bounds the combinations of quantity and channel of one sensor.
 	MaxSeriesPerSensor int `mapstructure:"max_series_per_sensor"`

@@ -21,7 +21,8 @@ import (
 //
 //	-- config.yml --   further configuration
 //	-- sensors.csv --  registered now
-//	-- messages --     TOPIC PAYLOAD, one a line, published with QoS 1; a payload in double quotes is a Go string
+//	-- messages --     TOPIC PAYLOAD, one a line, published with QoS 1; a payload in double quotes is a Go string,
+//	                   ago(20m) is the time so long before the scenario began
 //	-- restart --      the process ends with SIGTERM and starts again
 //	-- kill --         the same with SIGKILL
 //	-- replay --       what is in quarantine for this reason is taken in again
@@ -48,8 +49,9 @@ func TestScenarios(t *testing.T) {
 }
 
 type scenario struct {
-	t    *testing.T
-	city *endtoend.City
+	t     *testing.T
+	city  *endtoend.City
+	began time.Time
 }
 
 func runScenario(t *testing.T, parts []txtar.File) {
@@ -58,7 +60,7 @@ func runScenario(t *testing.T, parts []txtar.File) {
 		args = append(args, "--config", write(t, "lamppost.yml", string(parts[0].Data)))
 		parts = parts[1:]
 	}
-	s := &scenario{t: t, city: endtoend.NewCity(t, lamppost.built, args...)}
+	s := &scenario{t: t, began: time.Now().UTC(), city: endtoend.NewCity(t, lamppost.built, args...)}
 	s.city.Start()
 	for _, part := range parts {
 		name, argument, _ := strings.Cut(part.Name, " ")
@@ -111,10 +113,24 @@ func (s *scenario) publish(_ string, lines []string) {
 				s.t.Fatalf("%s: %v", line, err)
 			}
 		}
-		if err := p.Publish(topic, payload); err != nil {
+		if err := p.Publish(topic, s.dated(payload)); err != nil {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// dated puts in the times that a payload tells by how long ago they are.
+func (s *scenario) dated(payload string) string {
+	before, rest, found := strings.Cut(payload, "ago(")
+	if !found {
+		return payload
+	}
+	length, after, _ := strings.Cut(rest, ")")
+	ago, err := time.ParseDuration(length)
+	if err != nil {
+		s.t.Fatalf("%s: %v", payload, err)
+	}
+	return before + s.began.Add(-ago).Format(time.RFC3339) + s.dated(after)
 }
 
 func (s *scenario) restart(string, []string) {
