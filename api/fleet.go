@@ -144,8 +144,8 @@ type Event struct {
 	Sensor   string `json:"sensor"`
 	Site     string `json:"site"`
 	District string `json:"district"`
-	From     Time   `json:"from" doc:"The last report before a silence; the hour in which the first reading was refused."`
-	To       *Time  `json:"to" nullable:"true" doc:"null while it lasts."`
+	From     Time   `json:"from" doc:"The last report before a silence; the minute in which the first reading was refused."`
+	To       *Time  `json:"to" nullable:"true" doc:"The first report after a silence; the end of the minute in which the last reading was refused; null while it lasts."`
 	Text     string `json:"text" doc:"What happened, for people."`
 }
 
@@ -231,14 +231,19 @@ func showEvent(snapshot *registry.Snapshot, c *choice, e *ledger.Event) (Event, 
 func clockText(e *ledger.Event) string {
 	var parts []string
 	for _, one := range []struct {
-		reason telemetry.Reason
-		text   string
+		reason    telemetry.Reason
+		one, more string
 	}{
-		{telemetry.ReasonFuture, "lay in the future"}, {telemetry.ReasonTooOld, "were older than what is kept"}, {telemetry.ReasonTime, "could not be read"},
+		{telemetry.ReasonFuture, "lay in the future", "lay in the future"},
+		{telemetry.ReasonTooOld, "was older than what is kept", "were older than what is kept"},
+		{telemetry.ReasonTime, "could not be read", "could not be read"},
 	} {
-		if n := e.Refused[one.reason]; n > 0 {
-			parts = append(parts, fmt.Sprintf("of %d readings %s", n, one.text))
+		switch n := e.Refused[one.reason]; {
+		case n == 1:
+			parts = append(parts, "the time of 1 reading "+one.one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("the times of %d readings %s", n, one.more))
 		}
 	}
-	return "times " + strings.Join(parts, ", ") + "; look at its clock"
+	return strings.Join(parts, ", ") + "; look at its clock"
 }

@@ -152,7 +152,7 @@ func TestEvents(t *testing.T) {
 	}
 	want := []api.Event{
 		{Kind: "silence", Sensor: "air-1", Site: "market", District: "old-town", From: api.TimeOf(at(0)), To: &to, Text: "no report for 30m0s, one is expected every 1m0s; 29 missing"},
-		{Kind: "clock", Sensor: "loop-1", Site: "ring", District: "harbour", From: api.TimeOf(at(60)), To: &clockTo, Text: "times of 7 readings lay in the future, of 1 readings were older than what is kept; look at its clock"},
+		{Kind: "clock", Sensor: "loop-1", Site: "ring", District: "harbour", From: api.TimeOf(at(60)), To: &clockTo, Text: "the times of 7 readings lay in the future, the time of 1 reading was older than what is kept; look at its clock"},
 		{Kind: "silence", Sensor: "air-2", Site: "market", District: "old-town", From: api.TimeOf(at(90))},
 	}
 	if diff := cmp.Diff(want, got.Items); diff != "" {

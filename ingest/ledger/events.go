@@ -32,7 +32,7 @@ type EventKind uint8
 const (
 	// Silent is the time between two reports that are too far apart for the cadence.
 	Silent EventKind = iota + 1
-	// WrongClock is a run of whole hours in which readings were refused because of the time that they said.
+	// WrongClock is from the minute in which a reading was refused because of the time that it said to the end of the last such.
 	WrongClock
 )
 
@@ -82,16 +82,19 @@ func (l *Ledger) Events(ctx context.Context, from, to time.Time) (events []Event
 	return events, truncated, nil
 }
 
-// clocks finds the hours in which the time of readings was refused, and joins neighbours.
+// clockPause is for how long a clock may be quiet and is still wrong in the same way.
+const clockPause = time.Hour
+
+// clocks finds the minutes in which the time of readings was refused, and joins those that are no more than clockPause
+// apart. One goes on if the last was so little ago, and the sensor has said no right time since.
 func (l *Ledger) clocks(ctx context.Context, begin, end telemetry.UnixMilli) ([]Event, error) {
-	const hour = telemetry.UnixMilli(time.Hour / time.Millisecond)
 	reasons := make([]string, 0, len(clockReasons()))
 	for _, r := range clockReasons() {
 		reasons = append(reasons, fmt.Sprint(uint8(r)))
 	}
-	rows, err := l.reading.QueryContext(ctx, `SELECT sensor, hour, reason, n FROM rejections
-		WHERE reason IN (`+strings.Join(reasons, ",")+`) AND hour >= ? AND hour < ? AND sensor NOT IN ('', '*') ORDER BY sensor, hour`,
-		floorHour(MinuteOf(begin)), floorHour(MinuteOf(end+hour-1)))
+	rows, err := l.reading.QueryContext(ctx, `SELECT sensor, hour, (SELECT minutes FROM hours h WHERE h.sensor = r.sensor AND h.hour = r.hour) FROM rejections r
+		WHERE reason IN (`+strings.Join(reasons, ",")+`) AND hour BETWEEN ? AND ? AND sensor NOT IN ('', '*') GROUP BY sensor, hour ORDER BY sensor, hour`,
+		floorHour(MinuteOf(begin))-1, floorHour(MinuteOf(end))+1) // an hour more, to see where it begins and ends
 	if err != nil {
 		return nil, fmt.Errorf("read rejections of clocks: %w", err)
 	}
@@ -99,23 +102,46 @@ func (l *Ledger) clocks(ctx context.Context, begin, end telemetry.UnixMilli) ([]
 	var events []Event
 	for rows.Next() {
 		var sensor telemetry.SensorID
-		var number, n int64
-		var reason telemetry.Reason
-		if err := rows.Scan(&sensor, &number, &reason, &n); err != nil {
+		var number int64
+		var blob []byte
+		if err := rows.Scan(&sensor, &number, &blob); err != nil {
 			return nil, err
 		}
-		from := time.Unix(3600*number, 0).UTC()
-		if last := len(events) - 1; last < 0 || events[last].Sensor != sensor || events[last].To.Before(from) {
-			events = append(events, Event{Kind: WrongClock, Sensor: sensor, From: from, Refused: make(map[telemetry.Reason]int64, 1)})
+		minutes, err := decodeHour(blob)
+		if err != nil {
+			return nil, fmt.Errorf("ledger of %q, hour %d: %w", sensor, number, err)
 		}
-		one := &events[len(events)-1]
-		one.To = from.Add(time.Hour)
-		one.Refused[reason] += n
+		for i := range byte(60) {
+			if t, ok := minutes[i]; ok {
+				events = addClock(events, sensor, time.Unix(60*(60*number+int64(i)), 0).UTC(), t.Rejected)
+			}
+		}
 	}
-	for now, i := time.Now(), 0; i < len(events); i++ {
-		if events[i].To.After(now) {
-			events[i].To = time.Time{}
+	events = slices.DeleteFunc(events, func(e Event) bool { return !e.From.Before(end.Time()) || !e.To.After(begin.Time()) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range events {
+		e := &events[i]
+		if time.Since(e.To) <= clockPause && l.newest[e.Sensor] < telemetry.MilliOf(e.To) {
+			e.To = time.Time{}
 		}
 	}
 	return events, rows.Err()
+}
+
+// addClock adds what was refused in a minute to the event before it, or as one of its own.
+func addClock(events []Event, sensor telemetry.SensorID, minute time.Time, rejected map[telemetry.Reason]int64) []Event {
+	for _, reason := range clockReasons() {
+		n := rejected[reason]
+		if n <= 0 {
+			continue
+		}
+		if last := len(events) - 1; last < 0 || events[last].Sensor != sensor || minute.Sub(events[last].To) > clockPause {
+			events = append(events, Event{Kind: WrongClock, Sensor: sensor, From: minute, Refused: make(map[telemetry.Reason]int64, 1)})
+		}
+		one := &events[len(events)-1]
+		one.To = minute.Add(time.Minute)
+		one.Refused[reason] += n
+	}
+	return events
 }

@@ -134,7 +134,7 @@ func TestStepsHoldWhatIsOverdueNow(t *testing.T) {
 func TestEventsAreSilencesAndClocks(t *testing.T) {
 	l := fresh(t, config())
 	now := time.Now()
-	hour := now.Truncate(time.Hour)
+	minute := now.Truncate(time.Minute).UTC()
 	expectations := plan{"loop-1": {cadence: time.Minute}, "loop-2": {cadence: time.Minute}, "loop-3": {cadence: time.Minute}}
 	l.Expect(func() ledger.Plan { return expectations })
 	last := telemetry.MilliOf(now.Add(-30 * time.Minute))
@@ -151,9 +151,10 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 		},
 		Silences: []frame.SensorSilences{{Sensor: "loop-2", Open: []frame.Silence{silence}}},
 		Rejections: []frame.Rejection{
-			clock("loop-1", hour.Add(-5*time.Hour), telemetry.ReasonFuture, 3), clock("loop-1", hour.Add(-4*time.Hour+59*time.Minute), telemetry.ReasonTooOld, 4),
-			clock("loop-1", hour.Add(-2*time.Hour), telemetry.ReasonFuture, 5), clock("loop-1", now, telemetry.ReasonTime, 6),
-			clock("loop-1", hour.Add(-8*time.Hour), telemetry.ReasonRange, 7), clock("", now, telemetry.ReasonTime, 8),
+			clock("loop-1", minute.Add(-5*time.Hour), telemetry.ReasonFuture, 3), clock("loop-1", minute.Add(-4*time.Hour), telemetry.ReasonTooOld, 4),
+			clock("loop-1", minute.Add(-2*time.Hour), telemetry.ReasonFuture, 1), clock("loop-1", minute, telemetry.ReasonTime, 6),
+			clock("loop-1", minute.Add(-8*time.Hour), telemetry.ReasonRange, 7), clock("", minute, telemetry.ReasonTime, 8),
+			clock("loop-2", minute.Add(-12*time.Minute), telemetry.ReasonTime, 2), clock("loop-2", minute.Add(-10*time.Minute), telemetry.ReasonTime, 2),
 		},
 	}, place(1))
 	flush(t, l)
@@ -179,9 +180,11 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 		return all
 	}
 	wantClocks := []ledger.Event{
-		{Kind: ledger.WrongClock, Sensor: "loop-1", From: hour.Add(-5 * time.Hour).UTC(), To: hour.Add(-3 * time.Hour).UTC(), Refused: refusals(3, 4, 0)},
-		{Kind: ledger.WrongClock, Sensor: "loop-1", From: hour.Add(-2 * time.Hour).UTC(), To: hour.Add(-time.Hour).UTC(), Refused: refusals(5, 0, 0)},
-		{Kind: ledger.WrongClock, Sensor: "loop-1", From: hour.UTC(), Refused: refusals(0, 0, 6)},
+		{Kind: ledger.WrongClock, Sensor: "loop-1", From: minute.Add(-5 * time.Hour), To: minute.Add(-4*time.Hour + time.Minute), Refused: refusals(3, 4, 0)},
+		{Kind: ledger.WrongClock, Sensor: "loop-1", From: minute.Add(-2 * time.Hour), To: minute.Add(-2*time.Hour + time.Minute), Refused: refusals(1, 0, 0)},
+		// It has said a right time since.
+		{Kind: ledger.WrongClock, Sensor: "loop-2", From: minute.Add(-12 * time.Minute), To: minute.Add(-9 * time.Minute), Refused: refusals(0, 0, 4)},
+		{Kind: ledger.WrongClock, Sensor: "loop-1", From: minute, Refused: refusals(0, 0, 6)},
 	}
 	if diff := cmp.Diff(wantClocks, clocks); diff != "" {
 		t.Errorf("clocks (-want +got):\n%s", diff)
@@ -191,7 +194,7 @@ func TestEventsAreSilencesAndClocks(t *testing.T) {
 		silences[2].Sensor != "loop-3" || !silences[2].From.Equal(last.Time()) || silences[2].Missing < 28 {
 		t.Errorf("silences are %+v", silences)
 	}
-	for _, outside := range [][2]time.Duration{{-24 * time.Hour, -9 * time.Hour}, {time.Hour, 2 * time.Hour}} {
+	for _, outside := range [][2]time.Duration{{-24 * time.Hour, -9 * time.Hour}, {-4*time.Hour + 2*time.Minute, -3 * time.Hour}, {time.Hour, 2 * time.Hour}} {
 		if got, _, err := l.Events(t.Context(), now.Add(outside[0]), now.Add(outside[1])); len(got) != 0 && got[0].To != (time.Time{}) || err != nil {
 			t.Errorf("outside there are %+v, %v", got, err)
 		}
