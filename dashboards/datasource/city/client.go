@@ -1,6 +1,8 @@
 package city
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,8 +81,12 @@ func (c *Client) get(ctx context.Context, path string, params url.Values, tag st
 		return tag, nil
 	}
 	body := &limited{from: response.Body, left: maxAnswerBytes}
-	if err := json.NewDecoder(body).Decode(answer); err != nil {
+	text := bufio.NewReader(body)
+	begin, _ := text.Peek(64) // what there is of it
+	if err := json.NewDecoder(text).Decode(answer); err != nil {
 		switch {
+		case bytes.HasPrefix(bytes.TrimSpace(begin), []byte{'<'}):
+			return "", c.paged(Call(path, params))
 		case body.over:
 			return "", &Fault{Kind: TooMuch, Call: Call(path, params), Detail: fmt.Sprintf(
 				"the answer has more than %d MB; choose a longer step, a shorter time or fewer sensors", maxAnswerBytes>>20)}

@@ -94,6 +94,15 @@ func (c *Client) unreached(call string, err error) error {
 	return f
 }
 
+// paged words a web page where the API should be: Lamppost itself answers with its own below every address that it does not know.
+func (c *Client) paged(call string) error {
+	advice := "correct the address"
+	if c.base.Path != "" {
+		advice = "leave out " + c.base.Path + ", or correct the address"
+	}
+	return &Fault{Kind: Foreign, Call: call, Detail: "a web page answers at " + c.base.String() + " and not the API of Lamppost; " + advice}
+}
+
 // cause is the innermost part of an error of net/http, without the address of the request.
 func cause(err error) string {
 	var at *url.Error

@@ -90,8 +90,12 @@ func ailments(nobody string) []ailment {
 			town: func(c *town) { c.answer("city", `{"status":"ok"}`) },
 		},
 		{
-			name: "a page", token: "right", fault: "foreign", words: "not what Lamppost answers",
+			name: "a page", token: "right", fault: "foreign", words: "and not the API of Lamppost; correct the address",
 			town: func(c *town) { c.answer("city", `<html>welcome</html>`) },
+		},
+		{
+			name: "JSON with a fault", token: "right", fault: "foreign", words: "not what Lamppost answers",
+			town: func(c *town) { c.answer("city", `{"name":`) },
 		},
 		{
 			name: "somebody who redirects", token: "right", fault: "address", words: "sends to",
@@ -135,6 +139,19 @@ func TestHealthSaysExactlyWhatIsWrong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Lamppost's own page answers below every path that is not the API's.
+func TestHealthAdvisesToLeaveOutAPathThatIsTooMuch(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "\n<!doctype html><title>Lamppost</title>") //nolint:errcheck // the test will see
+	}))
+	t.Cleanup(page.Close)
+	result, fault := health(t, settings(t, page.URL+"/some/path", ""))
+	if fault != "foreign" || !strings.Contains(result.Message, "a web page answers") || !strings.Contains(result.Message, "leave out /some/path") {
+		t.Errorf("%s %q", fault, result.Message)
 	}
 }
 
