@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -66,6 +67,9 @@ func newClient(ctx context.Context, settings backend.DataSourceInstanceSettings)
 	options, err := settings.HTTPClientOptions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w; save the data source anew", err)
+	}
+	if options.Timeouts.Timeout <= 0 { // which net/http would take for no limit at all
+		return nil, errors.New("timeout: an answer needs some time; set a number of seconds from 1 on, or leave it empty")
 	}
 	// Lamppost never redirects. Whoever does is something else, and must not be shown the token.
 	options.ConfigureClient = func(_ httpclient.Options, client *http.Client) {

@@ -155,6 +155,19 @@ func TestHealthAdvisesToLeaveOutAPathThatIsTooMuch(t *testing.T) {
 	}
 }
 
+func TestTimeoutThatIsNoneIsRefused(t *testing.T) {
+	api := newTown(t, "")
+	for timeout, taken := range map[string]bool{`-1`: false, `"-1"`: false, `0`: false, `"soon"`: false, `1`: true, `30`: true} {
+		to := settings(t, api.URL, "")
+		to.DataSourceInstanceSettings.UID += timeout
+		to.DataSourceInstanceSettings.JSONData = json.RawMessage(`{"timeout":` + timeout + `}`)
+		result, fault := health(t, to)
+		if taken != (result.Status == backend.HealthStatusOk) || !taken && (fault != "settings" || !strings.Contains(result.Message, "number of seconds from 1 on")) {
+			t.Errorf("timeout %s: %s %q", timeout, fault, result.Message)
+		}
+	}
+}
+
 func TestHealthTellsTrustFromAddress(t *testing.T) {
 	api := newTown(t, "")
 	quiet := httptest.NewUnstartedServer(api)

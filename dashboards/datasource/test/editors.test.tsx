@@ -151,6 +151,14 @@ describe('the settings', () => {
     expect(screen.getByLabelText('Token')).toBeDisabled();
     expect(screen.getByLabelText('Token')).toHaveValue('configured');
   });
+  it('refuse a timeout that is none', () => {
+    const { rerender } = render(<ConfigEditor options={{ ...settings, jsonData: { timeout: -1 } }} onOptionsChange={() => undefined} />);
+    expect(screen.getByText('A number of seconds from 1 on; leave it empty for 30')).toBeInTheDocument();
+    for (const timeout of [1, 30, undefined]) {
+      rerender(<ConfigEditor options={{ ...settings, jsonData: timeout === undefined ? {} : { timeout } }} onOptionsChange={() => undefined} />);
+      expect(screen.queryByText('A number of seconds from 1 on; leave it empty for 30')).not.toBeInTheDocument();
+    }
+  });
   it('ask for a certificate only where there is to be one', () => {
     const { rerender } = render(<ConfigEditor options={settings} onOptionsChange={() => undefined} />);
     expect(screen.queryByLabelText('CA certificate')).not.toBeInTheDocument();

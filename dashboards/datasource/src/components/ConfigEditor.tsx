@@ -11,6 +11,7 @@ const WIDTH = 24;
 /** Where Lamppost is, and what shows it who asks. */
 export function ConfigEditor({ options, onOptionsChange }: Props) {
   const { jsonData, secureJsonFields, secureJsonData } = options;
+  const refused = jsonData.timeout !== undefined && !(jsonData.timeout >= 1);
   const set = (part: Partial<LamppostOptions>) => onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
   const keep = (name: Secret, value: string) => onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, [name]: value } });
   const forget = (name: Secret) =>
@@ -35,7 +36,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
         <InlineField label="Token" labelWidth={WIDTH} tooltip="lamppost up keeps it in the file api-token of its data folder. Without one Lamppost answers on its own machine only" htmlFor="config-token">
           <SecretInput id="config-token" width={60} placeholder="Paste the token" isConfigured={isKept('token')} value={secureJsonData?.token ?? ''} onReset={() => forget('token')} onChange={(event) => keep('token', event.currentTarget.value.trim())} />
         </InlineField>
-        <InlineField label="Timeout" labelWidth={WIDTH} tooltip="Seconds that an answer may take" htmlFor="config-timeout">
+        <InlineField label="Timeout" labelWidth={WIDTH} tooltip="Seconds that an answer may take" htmlFor="config-timeout" invalid={refused} error="A number of seconds from 1 on; leave it empty for 30">
           <Input id="config-timeout" width={20} type="number" min={1} max={600} placeholder="30" value={jsonData.timeout ?? ''} onChange={(event) => set({ timeout: event.currentTarget.value === '' ? undefined : Number(event.currentTarget.value) })} />
         </InlineField>
       </FieldSet>
