@@ -44,14 +44,14 @@ type Sensor struct {
 	LastSeen   *Time    `json:"last_seen" nullable:"true" doc:"Measured time of its newest reading."`
 }
 
-// SensorList is a page of sensors in order of id, and how many there are on all pages.
+// SensorList is a page of sensors in the order of registry.Snapshot.Select, and how many there are on all pages.
 type SensorList struct {
 	Items []Sensor `json:"items" nullable:"false"`
 	Total int      `json:"total"`
 }
 
 type sensorsInput struct {
-	Q string `query:"q" maxLength:"200" doc:"Words that must all occur in the ids or titles of the sensor or its site."`
+	Q string `query:"q" maxLength:"200" doc:"Words that must all occur in the ids or titles of the sensor or its site. Sensors whose id begins with one come first, then those with a word of their title that does, then the rest, each in order of id."`
 	PlaceParams
 	BoxParam
 	Domain      string   `query:"domain" enum:"traffic,energy,safety" doc:"Only sensors with a quantity of this domain."`

@@ -80,3 +80,14 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 }
+
+// What a list of suggestions asks for at each key: few letters that all sensors have.
+func BenchmarkSearchOfAll(b *testing.B) {
+	r := city(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if items, total := r.Snapshot().List(registry.Filter{Q: "la"}, registry.Page{}); total != cityOf || items[0].ID != "lamp-000000" {
+			b.Fatal("not found")
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +48,9 @@ func (r *Registry) Export(ctx context.Context, w io.Writer, f Filter) error {
 	if err := out.Write(names[:]); err != nil {
 		return fmt.Errorf("write the header: %w", err)
 	}
-	for i, s := range now.Select(f) {
+	found := slices.Clone(now.Select(f))
+	slices.SortFunc(found, func(a, b *Sensor) int { return cmp.Compare(a.ID, b.ID) })
+	for i, s := range found {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -43,67 +43,44 @@ func (p Page) cut(n int) (from, to int) {
 	return from, from + min(limit, MaxLimit, n-from)
 }
 
-// Select returns all sensors that the filter chooses, in order of id.
+// Select returns all sensors that the filter chooses, in order of id. Where it has words to search for, those come first
+// whose id begins with one of them, then those with a word of their title that does, then the rest.
 func (s *Snapshot) Select(f Filter) []*Sensor {
-	chosen := s.sensors
-	switch {
-	case f.Site != "":
-		chosen = s.bySite[f.Site]
-	case f.District != "":
-		chosen = s.byDistrict[f.District]
-	}
-	words := s.words(f.Q)
-	if f.Site == "" && f.Domain == 0 && len(words) == 0 {
-		return chosen
-	}
-	var found []*Sensor
-	for _, sensor := range chosen {
-		if s.matches(sensor, f, words) {
-			found = append(found, sensor)
+	search := s.searchFor(f.Q)
+	if f.Domain == 0 && search == nil {
+		switch {
+		case f.Site == "" && f.District == "":
+			return s.sensors
+		case f.Site == "":
+			return s.byDistrict[f.District]
 		}
 	}
-	return found
+	var found [ranks][]*Sensor
+	for _, sensor := range s.among(f) {
+		if f.District != "" && s.districtOf(sensor) != f.District || f.Domain != 0 && !sensor.In(f.Domain) {
+			continue
+		}
+		if rank, ok := search.rank(sensor); ok {
+			found[rank] = append(found[rank], sensor)
+		}
+	}
+	return slices.Concat(found[:]...)
 }
 
-// List returns one page of the sensors that the filter chooses, in order of id, and how many there are on all pages.
+// among are the sensors of the smallest list that has all that the filter chooses.
+func (s *Snapshot) among(f Filter) []*Sensor {
+	switch {
+	case f.Site != "":
+		return s.bySite[f.Site]
+	case f.District != "":
+		return s.byDistrict[f.District]
+	}
+	return s.sensors
+}
+
+// List returns one page of the sensors that the filter chooses, in the order of Select, and how many there are on all pages.
 func (s *Snapshot) List(f Filter, p Page) (items []*Sensor, total int) {
 	chosen := s.Select(f)
 	from, to := p.cut(len(chosen))
 	return chosen[from:to], len(chosen)
-}
-
-// word is a word to search for, with the sites that have it in their id or title.
-type word struct {
-	text  string
-	sites map[string]bool
-}
-
-func (s *Snapshot) words(q string) []word {
-	var words []word
-	for _, text := range strings.Fields(strings.ToLower(q)) {
-		w := word{text: text, sites: make(map[string]bool)}
-		for _, site := range s.sites {
-			if strings.Contains(site.ID, text) || strings.Contains(strings.ToLower(site.Title), text) {
-				w.sites[site.ID] = true
-			}
-		}
-		words = append(words, w)
-	}
-	return words
-}
-
-func (s *Snapshot) matches(sensor *Sensor, f Filter, words []word) bool {
-	if f.District != "" && s.districtOf(sensor) != f.District {
-		return false
-	}
-	if f.Domain != 0 && !sensor.In(f.Domain) {
-		return false
-	}
-	title := strings.ToLower(sensor.Title)
-	for _, w := range words {
-		if !strings.Contains(string(sensor.ID), w.text) && !strings.Contains(title, w.text) && !w.sites[sensor.Site] {
-			return false
-		}
-	}
-	return true
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +69,51 @@ func TestPublisherOfSensorIsAccepted(t *testing.T) {
 		}
 		if s.Accepts(test.publisher) != test.want {
 			t.Errorf("%s accepts %q: %v", test.sensor, test.publisher, !test.want)
+		}
+	}
+}
+
+func TestSearchListsFirstWhatBeginsWithIt(t *testing.T) {
+	r := open(t)
+	for i, s := range []registry.Sensor{
+		{ID: "air-1", Title: "Elder Lane"},
+		{ID: "air-2", Title: "Lane of elders"},
+		{ID: "air-3", Title: "Old ÄRA-lane"},
+		{ID: "air-4", Title: "Planes"},
+		{ID: "lane-1", Title: "Ring"},
+		{ID: "lane-2", Title: "Lane"},
+		{ID: "mid-lane", Title: "ring road, elders"},
+		{ID: "plane", Title: "ring öst"},
+	} {
+		s.Quantities = []string{"no2"}
+		if _, err := r.PutSensor(t.Context(), by, s); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	for q, want := range map[string]string{
+		"lane":       "lane-1 lane-2 air-1 air-2 air-3 air-4 mid-lane plane",
+		" LANE ":     "lane-1 lane-2 air-1 air-2 air-3 air-4 mid-lane plane",
+		"lane-":      "lane-1 lane-2",
+		"elder lane": "air-1 air-2 mid-lane",
+		"ring lane":  "lane-1 mid-lane plane",
+		"ära":        "air-3",
+		"Öst":        "plane",
+		"oad":        "mid-lane",
+		"air-3":      "air-3",
+	} {
+		items, total, err := r.List(t.Context(), registry.Filter{Q: q}, registry.Page{})
+		if err != nil || ids(items) != want || total != len(items) {
+			t.Errorf("%q lists %q of %d, %v; want %q", q, ids(items), total, err, want)
+		}
+		if items, _, _ := r.List(t.Context(), registry.Filter{Q: q}, registry.Page{Limit: 1}); ids(items) != strings.Fields(want)[0] {
+			t.Errorf("%q lists %q first", q, ids(items))
+		}
+		var csv strings.Builder
+		if err := r.Export(t.Context(), &csv, registry.Filter{Q: q}); err != nil {
+			t.Fatal(err)
+		}
+		if rows := strings.Split(csv.String(), "\n")[1:]; !slices.IsSorted(rows[:len(rows)-1]) {
+			t.Errorf("%q exports in the order %q", q, rows)
 		}
 	}
 }
