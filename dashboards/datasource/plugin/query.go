@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"sync"
@@ -23,14 +24,14 @@ const atOnce = 6
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	answers := make([]backend.DataResponse, len(req.Queries))
 	places := make(chan struct{}, atOnce)
-	several := ways(req.Queries)
+	of := occasion{ways: ways(req.Queries), alert: req.Headers[backend.FromAlertHeaderName] == "true"}
 	var running sync.WaitGroup
 	for i, q := range req.Queries {
 		running.Go(func() {
 			select {
 			case places <- struct{}{}:
 				defer func() { <-places }()
-				answers[i] = d.answer(ctx, q, several)
+				answers[i] = d.answer(ctx, q, of)
 			case <-ctx.Done():
 				answers[i] = refuse(ctx.Err())
 			}
@@ -58,8 +59,23 @@ type asked struct {
 // faulty is a query that cannot be asked.
 type faulty struct{ error }
 
-// answer answers one query; several says that those beside it combine readings in other ways.
-func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, several bool) backend.DataResponse {
+// occasion is what a query is asked for.
+type occasion struct {
+	// ways is true where the histories of a panel are combined in several ways.
+	ways bool
+	// alert is true where an alert rule asks.
+	alert bool
+}
+
+// check refuses what an alert rule cannot use: it needs numbers over time.
+func (o occasion) check(q question.Query) error {
+	if !o.alert || q.Kind == question.History || q.Kind == question.Ledger && q.View == question.Steps {
+		return nil
+	}
+	return fmt.Errorf("kind: alert rules watch numbers over time, and %s is a table; choose history, and reduce it to the last value where only the newest counts", q.Kind)
+}
+
+func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, of occasion) backend.DataResponse {
 	if d.fault != nil {
 		return refuse(d.fault)
 	}
@@ -67,6 +83,10 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, several bo
 	if err != nil {
 		return refuse(faulty{err})
 	}
+	if err := of.check(parsed); err != nil {
+		return refuse(faulty{err})
+	}
+	parsed.Live = parsed.Live && !of.alert
 	narrowed, unwanted, nothing := parsed.Narrowed()
 	if nothing {
 		return backend.DataResponse{Frames: data.Frames{explained(data.NewFrame(""), "nothing was asked: the ad hoc filters contradict the query")}}
@@ -75,7 +95,7 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, several bo
 		return refuse(faulty{err})
 	}
 	a := asked{
-		Query: narrowed, unwanted: unwanted, naming: naming(parsed, several), from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
+		Query: narrowed, unwanted: unwanted, naming: naming(parsed, of.ways), from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
 		points: min(max(q.MaxDataPoints, 1), question.MaxRows),
 	}
 	if q.MaxDataPoints <= 0 {

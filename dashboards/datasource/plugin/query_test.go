@@ -194,6 +194,31 @@ func TestComparisonIsAWeekOfTheCalendarBefore(t *testing.T) {
 	}
 }
 
+func TestAlertRulesAreToldThatATableIsNothingToWatch(t *testing.T) {
+	api := newTown(t, "")
+	to := settings(t, api.URL, "")
+	for query, words := range map[string]string{
+		`{"kind":"history","quantities":["speed"],"live":true}`: "",
+		`{"kind":"ledger","view":"steps"}`:                      "",
+		`{"kind":"latest"}`:                                     "latest is a table; choose history",
+		`{"kind":"ledger"}`:                                     "ledger is a table",
+		`{"kind":"sensors"}`:                                    "sensors is a table",
+		`{"kind":"pipeline"}`:                                   "pipeline is a table",
+	} {
+		response, err := shared.Client.QueryData(t.Context(), &backend.QueryDataRequest{
+			PluginContext: to, Headers: map[string]string{backend.FromAlertHeaderName: "true"},
+			Queries: []backend.DataQuery{{RefID: "A", JSON: []byte(query), TimeRange: day(), MaxDataPoints: 500}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := response.Responses["A"]
+		if words == "" && answer.Error != nil || words != "" && (answer.Error == nil || !strings.Contains(answer.Error.Error(), words)) {
+			t.Errorf("%s: %v, want words about %q", query, answer.Error, words)
+		}
+	}
+}
+
 func TestAlertRulesCanTellSeriesApart(t *testing.T) {
 	api := newTown(t, "")
 	answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"history","quantities":["speed"]}`)

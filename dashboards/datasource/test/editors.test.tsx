@@ -1,5 +1,5 @@
 import '@testing-library/jest-dom';
-import { type DataSourceSettings } from '@grafana/data';
+import { CoreApp, type DataSourceSettings } from '@grafana/data';
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import React, { useState } from 'react';
 import { bounds } from '../src/components/AreaFields';
@@ -42,16 +42,16 @@ beforeAll(() => {
   Element.prototype.getBoundingClientRect = () => ({ width: 400, height: 400, top: 0, left: 0, bottom: 400, right: 400, x: 0, y: 0, toJSON: () => ({}) });
 });
 
-function Edited({ datasource, query, seen, run }: { datasource: LamppostDatasource; query: LamppostQuery; seen: (q: LamppostQuery) => void; run: () => void }) {
+function Edited({ datasource, query, seen, run, app }: { datasource: LamppostDatasource; query: LamppostQuery; seen: (q: LamppostQuery) => void; run: () => void; app: CoreApp }) {
   const [current, setCurrent] = useState(query);
-  return <QueryEditor datasource={datasource} query={current} onRunQuery={run} onChange={(q) => { setCurrent(q); seen(q); }} />;
+  return <QueryEditor app={app} datasource={datasource} query={current} onRunQuery={run} onChange={(q) => { setCurrent(q); seen(q); }} />;
 }
 
-function editor(query: LamppostQuery) {
+function editor(query: LamppostQuery, app = CoreApp.PanelEditor) {
   const { choices, datasource } = source();
   const seen = jest.fn<undefined, [LamppostQuery]>();
   const run = jest.fn<undefined, []>();
-  render(<Edited datasource={datasource} query={query} seen={seen} run={run} />);
+  render(<Edited datasource={datasource} query={query} seen={seen} run={run} app={app} />);
   const last = () => seen.mock.calls[seen.mock.calls.length - 1]?.[0];
   return { choices, last, run };
 }
@@ -104,6 +104,21 @@ describe('the editor of a query', () => {
     fireEvent.click(within(screen.getByRole('radiogroup', { name: 'Question' })).getByLabelText('Pipeline'));
     expect(last()).toEqual({ refId: 'A', kind: 'pipeline' });
     expect(screen.queryByLabelText('Quantities')).not.toBeInTheDocument();
+  });
+
+  it('offers an alert rule histories that do not go on live, and nothing else', () => {
+    const kinds = () => within(screen.getByRole('radiogroup', { name: 'Question' })).getAllByRole('radio').length;
+    editor({ refId: 'A', quantities: ['speed'] }, CoreApp.UnifiedAlerting);
+    expect(kinds()).toBe(1);
+    expect(screen.queryByLabelText('Live')).not.toBeInTheDocument();
+  });
+
+  it('shows an alert rule what it has, so that it can be changed', () => {
+    const { last } = editor({ refId: 'A', kind: 'latest' }, CoreApp.UnifiedAlerting);
+    const group = within(screen.getByRole('radiogroup', { name: 'Question' }));
+    expect(group.getByLabelText('Latest')).toBeChecked();
+    fireEvent.click(group.getByLabelText('History'));
+    expect(last()).toEqual({ refId: 'A', kind: 'history' });
   });
 
   it('begins an area as the place of the sites, so that nobody has to know a position', async () => {

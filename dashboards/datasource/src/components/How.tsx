@@ -9,11 +9,16 @@ interface Props {
   id: string;
   query: LamppostQuery;
   change: (change: Partial<LamppostQuery>) => void;
+  /** A field that means nothing where the query is used. */
+  without?: keyof LamppostQuery;
 }
 
 /** How the answer is made: steps, groups, comparisons, order. What does not go with the rest of the query is not shown. */
-export function How({ id, query, change }: Props) {
+export function How({ id, query, change, without }: Props) {
   const fields = fieldsOf(query);
+  if (without) {
+    fields.delete(without);
+  }
   const steps = kindOf(query) === 'ledger' ? STEPS.filter((s) => s.value !== 'raw' && !s.value.endsWith('0s')) : STEPS;
   const own = query.step && !steps.some((s) => s.value === query.step) ? [{ value: query.step, label: query.step }] : [];
   return (

@@ -1,4 +1,4 @@
-import { type QueryEditorProps } from '@grafana/data';
+import { CoreApp, type QueryEditorProps } from '@grafana/data';
 import { Alert, InlineField, InlineFieldRow, RadioButtonGroup } from '@grafana/ui';
 import React, { useMemo } from 'react';
 import { type LamppostDatasource } from '../datasource';
@@ -13,7 +13,7 @@ import { Where } from './Where';
 type Props = QueryEditorProps<LamppostDatasource, LamppostQuery, LamppostOptions>;
 
 /** A question, put together from what there is. Nothing needs to be typed, and what does not go together is not offered. */
-export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) {
+export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Props) {
   const id = `lamppost-${query.refId}`;
   const change = (part: Partial<LamppostQuery>) => {
     const next = changed(query, part);
@@ -23,6 +23,8 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
     }
   };
   const kind = kindOf(query);
+  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const kinds = alerting ? KINDS.filter(({ value }) => value === 'history' || value === kind) : KINDS;
   const fields = fieldsOf(query);
   const { sensors, sites, districts, domains } = query;
   const ofQuantities = useMemo(
@@ -34,7 +36,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
     <div>
       <InlineFieldRow>
         <InlineField label="Question" labelWidth={16}>
-          <RadioButtonGroup aria-label="Question" options={KINDS} value={kind} onChange={(value) => change({ kind: value })} />
+          <RadioButtonGroup aria-label="Question" options={kinds} value={kind} onChange={(value) => change({ kind: value })} />
         </InlineField>
         {VIEWS[kind].length > 0 && (
           <InlineField label="Shown" labelWidth={10}>
@@ -50,7 +52,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
         {fields.has('channel') && <Channel datasource={datasource} id={`${id}-channel`} query={query} onChange={(channel) => change({ channel })} />}
       </InlineFieldRow>
       <Where datasource={datasource} id={id} query={query} change={change} />
-      <How id={id} query={query} change={change} />
+      <How id={id} query={query} change={change} {...(alerting ? { without: 'live' as const } : {})} />
       {lacking !== '' && <Alert severity="info" title={lacking} />}
     </div>
   );
