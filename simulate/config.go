@@ -53,8 +53,8 @@ type Config struct {
 	Format Format `mapstructure:"format"`
 	// Backfill is how far back the past is sent; 0 means not at all. It needs a Rate that is not 0.
 	Backfill time.Duration `mapstructure:"backfill"`
-	// BackfillStep is how much time lies between two messages of a sensor in the backfill, but for its last hour, in which
-	// sensors keep their cadence. All sensors report at the same moments, so that whatever is summed up holds all of them.
+	// BackfillStep is the time of which one minute is sent, as the whole city reports in it: whatever is summed up over a step
+	// holds all sensors, each as often beside the others as ever. The last hour is sent as a whole.
 	BackfillStep time.Duration `mapstructure:"backfill_step"`
 	// BackfillRate is how many messages of the past are sent in a second beside the present. 0 sends the past before the
 	// present begins, as fast as the broker acknowledges.
@@ -100,17 +100,17 @@ const DemoBackfill = 8*24*time.Hour + time.Hour
 
 const (
 	// demoRate leaves half of a small machine to the present: two cores take 40,000 messages a second.
-	demoRate = 12_000
-	// demoMessages is about how many messages the demonstration's past may have: half a minute of them.
-	demoMessages = 400_000
+	demoRate = 15_000
+	// demoMinutes is about how many minutes of sensors the demonstration's past may have: half a minute of messages.
+	demoMinutes = 400_000
 )
 
-// demoStep is the shortest step by which the demonstration's past has no more than demoMessages, but at most three hours, for
-// a day has a rhythm.
+// demoStep is the shortest step by which the demonstration's past has no more than demoMinutes, but at most three hours, for a
+// day has a rhythm.
 func demoStep(sensors int) time.Duration {
 	const longest = 3 * time.Hour
 	step := 15 * time.Minute
-	for step < longest && DemoBackfill/step*time.Duration(sensors) > demoMessages {
+	for step < longest && DemoBackfill/step*time.Duration(sensors) > demoMinutes {
 		step *= 2
 	}
 	return min(step, longest)

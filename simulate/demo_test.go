@@ -33,9 +33,9 @@ func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
 	cfg.MQTT.URL, cfg.MQTT.Connections = "mqtt://"+broker.Address(), 1
 	var registry memory
 	ctx, cancel := context.WithCancel(t.Context())
-	past := 8 * 24 * 4 * sensors // and an hour at the sensors' cadences
+	past := 0 // a minute of each quarter of an hour, and an hour
 	for _, s := range build(t, cfg.Seed, sensors).Sensors() {
-		past += int(time.Hour / s.Cadence)
+		past += int(time.Minute/s.Cadence)*8*24*4 + int(time.Hour/s.Cadence)
 	}
 	go func() {
 		for ctx.Err() == nil && len(broker.Seen()) < past+2 {
@@ -52,7 +52,8 @@ func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
 	if len(bad) > 0 || report.Messages < uint64(past) {
 		t.Fatalf("%+v, %d bad", report, len(bad))
 	}
-	seen, steps, last := map[telemetry.SensorID]bool{}, map[telemetry.UnixMilli]map[telemetry.SensorID]bool{}, map[telemetry.SensorID]telemetry.UnixMilli{}
+	seen, last := map[telemetry.SensorID]bool{}, map[telemetry.SensorID]telemetry.UnixMilli{}
+	steps := map[telemetry.UnixMilli]map[telemetry.SensorID]map[telemetry.UnixMilli]bool{}
 	hour, oldest := telemetry.MilliOf(begin.Add(-time.Hour)), telemetry.MilliOf(begin)
 	for _, r := range readings {
 		oldest = min(oldest, r.Measured)
@@ -63,28 +64,34 @@ func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
 			}
 		}
 		if r.Measured < hour-1000 {
-			if steps[r.Measured] == nil {
-				steps[r.Measured] = map[telemetry.SensorID]bool{}
+			step := r.Measured / 900_000
+			if steps[step] == nil {
+				steps[step] = map[telemetry.SensorID]map[telemetry.UnixMilli]bool{}
 			}
-			steps[r.Measured][r.Sensor] = true
+			if steps[step][r.Sensor] == nil {
+				steps[step][r.Sensor] = map[telemetry.UnixMilli]bool{}
+			}
+			steps[step][r.Sensor][r.Measured] = true
 		}
 	}
 	if age := begin.Sub(oldest.Time()); age < 8*24*time.Hour || age > simulate.DemoBackfill+time.Minute {
 		t.Errorf("the past begins %s ago", age)
 	}
-	for at, all := range steps {
-		if len(all) != sensors {
-			t.Errorf("at %s there are %d sensors of %d", at.Time(), len(all), sensors)
-		}
-	}
-	if want := 8 * 24 * 4; len(steps) < want-1 || len(steps) > want+1 {
-		t.Errorf("%d moments before the last hour, want about %d", len(steps), want)
-	}
-	slices.SortFunc(readings, func(a, b telemetry.Reading) int { return cmp.Compare(a.Measured, b.Measured) })
 	cadence := map[telemetry.SensorID]time.Duration{}
 	for _, s := range build(t, cfg.Seed, sensors).Sensors() {
 		cadence[s.ID] = s.Cadence
 	}
+	for step, all := range steps {
+		for id, cadence := range cadence {
+			if len(all[id]) != int(time.Minute/cadence) {
+				t.Errorf("%s with a cadence of %s reports %d times in the step from %s", id, cadence, len(all[id]), (900_000 * step).Time())
+			}
+		}
+	}
+	if want := 8 * 24 * 4; len(steps) < want-1 || len(steps) > want+1 {
+		t.Errorf("%d steps before the last hour, want about %d", len(steps), want)
+	}
+	slices.SortFunc(readings, func(a, b telemetry.Reading) int { return cmp.Compare(a.Measured, b.Measured) })
 	for _, r := range readings {
 		before, ok := last[r.Sensor]
 		last[r.Sensor] = r.Measured

@@ -10,17 +10,19 @@ import (
 // is counted in an hour is to be right.
 const recentPast = time.Hour
 
-// past says what is sent of the past, oldest first: in each step every sensor once, all at one moment, and then the recent
-// past at the sensors' cadences.
+// past says what is sent of the past, oldest first: of each step a minute, in which all sensors report at their cadences, and
+// then the whole of the recent past.
 type past struct {
-	seed    uint64
-	sensors int
-	step    int64 // milliseconds
-	number  int64 // of the step since 1970
-	last    int64 // number of the step with which the recent past begins
-	next    int   // sensor that comes next in the step
-	recent  *schedule
-	until   int64 // microseconds: where the present begins
+	seed   uint64
+	step   int64   // microseconds
+	number int64   // of the step since 1970
+	last   int64   // number of the step with which the recent past begins
+	every  []int64 // microseconds between two reports of each sensor in a minute
+	phase  func(sensor int) float64
+	minute *schedule // of the step; nil before it begins
+	ends   int64     // microseconds: where the minute ends
+	recent *schedule
+	until  int64 // microseconds: where the present begins
 
 	began time.Time
 	rate  float64 // messages a second
@@ -31,12 +33,27 @@ type past struct {
 // sensor reports within its last cadence before now belongs to the present.
 func (s *source) newPast(now time.Time, every []int64) *past {
 	begin, recent := now.Add(-s.cfg.Backfill), now.Add(-min(s.cfg.Backfill, recentPast))
-	step := s.cfg.BackfillStep.Milliseconds()
-	of := func(t time.Time) int64 { return (t.UnixMilli() + step - 1) / step }
-	return &past{
-		seed: scatter(s.cfg.Seed, 78), sensors: len(s.topics), step: step, number: of(begin), last: of(recent),
+	step := s.cfg.BackfillStep.Microseconds()
+	of := func(t time.Time) int64 { return (t.UnixMicro() + step - 1) / step }
+	p := &past{
+		seed: scatter(s.cfg.Seed, 78), step: step, number: of(begin), last: of(recent), phase: s.phase,
 		recent: newSchedule(recent.UnixMicro(), every, s.phase), until: now.UnixMicro(), began: now, rate: s.cfg.BackfillRate,
 	}
+	for _, e := range every {
+		p.every = append(p.every, min(e, p.length())) // each reports at least once
+	}
+	return p
+}
+
+// length is how long the minute of a step is, in microseconds.
+func (p *past) length() int64 { return min(p.step, time.Minute.Microseconds()) }
+
+// begin makes the minute of a step. It comes some seconds into the step, or what goes round in a minute and a half, as traffic
+// signals do, would always be seen at the same points.
+func (p *past) begin() {
+	shift := min(p.step-p.length(), int64(fraction(p.seed, uint64(p.number))*90)*1e6)
+	from := p.number*p.step + shift
+	p.minute, p.ends = newSchedule(from, p.every, p.phase), from+p.length()
 }
 
 // due is how long the next message has to wait for its turn; with rate 0 none has.
@@ -50,15 +67,15 @@ func (p *past) due(now time.Time) time.Duration {
 // take returns what comes next; ok is false where the past has come to its end.
 func (p *past) take() (sensor int, at telemetry.UnixMilli, ok bool) {
 	p.sent++
-	if p.number < p.last && p.sensors > 0 {
-		// Some seconds into the step, or what goes round in seconds would always be seen at the same point.
-		shift := int64(fraction(p.seed, uint64(p.number))*float64(min(p.step, 60_000))) / 1000 * 1000
-		sensor, at = p.next, telemetry.UnixMilli(p.number*p.step+shift)
-		if p.next++; p.next == p.sensors {
-			p.next = 0
-			p.number++
+	for p.number < p.last {
+		if p.minute == nil {
+			p.begin()
 		}
-		return sensor, at, true
+		if d := p.minute.first(); d.at < p.ends {
+			p.minute.advance()
+			return d.sensor, telemetry.UnixMilli(d.at / 1000), true
+		}
+		p.number, p.minute = p.number+1, nil
 	}
 	for {
 		d := p.recent.first()

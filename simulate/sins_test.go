@@ -22,15 +22,16 @@ func week(t *testing.T, sins string, sensors int) (*city.City, []uplinktest.Mess
 	cfg.Sins, cfg.BackfillSins, cfg.Seed, cfg.Format = "none", sins, 4, simulate.SenMLJSON
 	cfg.Rate, cfg.Backfill, cfg.BackfillStep = simulate.NaturalRate, 7*24*time.Hour, 30*time.Minute
 	cfg.MQTT.Connections, cfg.For = 1, 100*time.Hour
-	cfg.Count = uint64(sensors)*7*24*2 - 100 // all of it lies in the backfill, also where sensors are silent for a while
+	c := build(t, cfg.Seed, sensors)
+	step := uint64(0) // messages of a step
+	for _, s := range c.Sensors() {
+		step += uint64(time.Minute / s.Cadence)
+	}
+	cfg.Count = step*7*24*2 - 3*step // all of it lies in the backfill, also where sensors are silent for a while
 	if sins == "silence" || sins == "burst" || sins == "all" {
-		cfg.Count = uint64(sensors) * 7 * 24 * 2 * 9 / 10
+		cfg.Count = step * 7 * 24 * 2 * 9 / 10
 	}
 	report, err := simulate.Run(t.Context(), cfg, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := city.New(cfg.Seed, cfg.Sensors)
 	if err != nil {
 		t.Fatal(err)
 	}
