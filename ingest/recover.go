@@ -107,10 +107,11 @@ func (l *Line) recover(ctx context.Context, recorded spool.Position) error {
 		}
 		count++
 	}
-	if count > 0 && recorded == (spool.Position{}) && l.ledger.City().Written == 0 {
+	if count > 0 && l.ledger.Fresh() {
 		l.log.Warn("ledger begins with what is in the spool; readings that had left the spool before, if any, are in no account, and an audit shows them", "frames", count)
 	} else if count > 0 {
 		l.log.Info("ledger caught up with the spool", "frames", count)
 	}
+	// Also where there was nothing: the next process must know that this ledger was here before what comes now.
 	return l.ledger.Flush(ctx)
 }

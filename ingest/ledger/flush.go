@@ -27,7 +27,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	taken := l.pending
-	nothing := taken.empty() && taken.positions == l.onDisk
+	nothing := taken.empty() && taken.positions == l.onDisk && !l.fresh
 	l.pending = newPending(taken.recorded, taken.settled)
 	l.mu.Unlock()
 
@@ -51,7 +51,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.log.Info("ledger can be written again")
 		l.failed = nil
 	}
-	l.onDisk, l.flushed = taken.positions, time.Now()
+	l.onDisk, l.flushed, l.fresh = taken.positions, time.Now(), false
 	for sensor, at := range taken.newest {
 		l.newest[sensor] = max(l.newest[sensor], at)
 	}

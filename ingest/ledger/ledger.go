@@ -63,6 +63,7 @@ type Ledger struct {
 	onDisk  positions
 	city    Totals // of all time, with what is pending
 	flushed time.Time
+	fresh   bool // no positions are in the database
 	newest  map[telemetry.SensorID]telemetry.UnixMilli // as of the last flush
 	plan    func() Plan
 	failed  error // of the last flush
@@ -120,7 +121,11 @@ func Open(ctx context.Context, path string, cfg Config, reg prometheus.Registere
 		return nil, err
 	}
 	l := &Ledger{cfg: cfg, db: db, reading: reading, log: log, metrics: newMetrics(reg)}
-	recorded, err := l.position(ctx, "recorded")
+	err = reading.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM positions)").Scan(&l.fresh)
+	var recorded spool.Position
+	if err == nil {
+		recorded, err = l.position(ctx, "recorded")
+	}
 	if err == nil {
 		var settled spool.Position
 		settled, err = l.position(ctx, "settled")
@@ -189,12 +194,19 @@ func (l *Ledger) Positions(ctx context.Context) (recorded, settled spool.Positio
 	return recorded, settled, err
 }
 
+// Fresh tells that the ledger has never been flushed: whatever is in a spool, it has not been beside it.
+func (l *Ledger) Fresh() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fresh
+}
+
 // Rewind forgets the positions, and with them what was decided about frames: the spool that they are of is gone, and
 // another one begins. The sums stay; readings that were on their way in the lost spool wait for ever.
 func (l *Ledger) Rewind(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
-	if _, err := l.db.ExecContext(ctx, "DELETE FROM positions; DELETE FROM verdicts"); err != nil {
+	if _, err := l.db.ExecContext(ctx, "UPDATE positions SET segment = 0, offset = 0; DELETE FROM verdicts"); err != nil {
 		return fmt.Errorf("forget the ledger's positions: %w", err)
 	}
 	l.mu.Lock()
