@@ -63,7 +63,7 @@ type Ledger struct {
 	onDisk  positions
 	city    Totals // of all time, with what is pending
 	flushed time.Time
-	fresh   bool // no positions are in the database
+	fresh   bool                                       // no positions are in the database
 	newest  map[telemetry.SensorID]telemetry.UnixMilli // as of the last flush
 	plan    func() Plan
 	failed  error // of the last flush
