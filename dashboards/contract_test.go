@@ -24,8 +24,8 @@ import (
 // goodNews are panels that are empty where all is well; they only have to answer. Whether anything is wrong in the
 // demonstration city depends on the hour.
 var goodNews = []string{
-	"Silent now, if any", "Silent or never seen, if any", "Faulty lights", "Reporting a fault, if any", "Street lights that need a visit, if any", "Clocks", "Clock faults",
-	"Silences and clock faults, if any", "Silences",
+	"Silent now, if any", "Silent or never seen, if any", "Faulty lights", "Low charge", "Reporting a fault, if any", "Street lights that need a visit, if any", "Clocks",
+	"Silences and clock faults, if any", "Events",
 }
 
 // demonstration is `lamppost up --demo 300` after its past was sent, and the data source that asks it.
@@ -42,7 +42,7 @@ func demonstrate(t *testing.T) demonstration {
 	}
 	city := endtoend.NewCity(t, program, "--demo", "300")
 	up := city.Start()
-	endtoend.Eventually(t, time.Minute, "the past of the demonstration is sent and stored", func() error {
+	endtoend.Eventually(t, 3*time.Minute, "the past of the demonstration is sent and stored", func() error {
 		var l endtoend.Ledger
 		if err := city.Get("/api/v1/ledger", &l); err != nil {
 			return err

@@ -31,19 +31,11 @@ func (p page) with(panels ...Panel) Dashboard {
 	}
 }
 
-// annotations are the events that the API knows of, at the chosen sensor or in the chosen districts.
+// annotations are the events that the API knows of, silences and clock faults, at the chosen sensor or in the chosen districts.
 func (p page) annotations() []Annotation {
-	var all []Annotation
-	for _, kind := range []struct{ name, event, color string }{
-		{"Silences", "silence", vermillion}, {"Clock faults", "clock", orange},
-	} {
-		q := question.Query{Kind: question.Events, Events: []string{kind.event}, Districts: []string{district}}
-		if p.uid == sensorUID {
-			q = ofSensor(q)
-		}
-		all = append(all, Annotation{
-			Name: kind.name, Datasource: source, Enable: p.events, IconColor: kind.color, Target: Target{RefID: "Anno", Datasource: source, Query: q},
-		})
+	q := question.Query{Kind: question.Events, Districts: []string{district}}
+	if p.uid == sensorUID {
+		q = ofSensor(q)
 	}
-	return all
+	return []Annotation{{Name: "Events", Datasource: source, Enable: p.events, IconColor: vermillion, Target: Target{RefID: "Anno", Datasource: source, Query: q}}}
 }

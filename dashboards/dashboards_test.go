@@ -2,6 +2,7 @@ package dashboards_test
 
 import (
 	"encoding/json"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,32 +16,51 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// A wall has 1920 by 1080 pixels. Grafana draws rows of 30 pixels with 8 between; over the grid stand its own bar and the
-// dashboard's variables and links, beneath it and around it a margin.
+// Grafana draws rows of 30 pixels with 8 between.
 const (
-	columns    = 24
-	wallPixels = 1080
-	row, gap   = 30, 8
-	// around is what Grafana 12.3 takes for itself, without kiosk mode.
-	around = 150
-	// second is a further row for variables, where there are more than one and links do not fit beside them.
-	second = 40
+	columns  = 24
+	row, gap = 30, 8
+	// header and margin are what Grafana 12.3 takes for itself above and below in kiosk mode; a header of two lines is where
+	// variables and links do not fit beside one another.
+	header, twoLines, margin = 65, 105, 16
 )
 
-func TestEveryDashboardFitsAWall(t *testing.T) {
+func TestEveryDashboardFitsAWallAndALaptop(t *testing.T) {
 	for _, d := range dashboards.All() {
 		bottom := 0
 		for _, p := range d.Panels {
 			bottom = max(bottom, p.GridPos.Y+p.GridPos.H)
 		}
-		pixels := bottom*(row+gap) - gap + around
+		above := header
 		if len(d.Templating.List) > 1 {
-			pixels += second
+			above = twoLines
 		}
-		if pixels > wallPixels {
-			t.Errorf("%s is %d rows high, %d pixels; a wall has %d", d.UID, bottom, pixels, wallPixels)
+		if pixels := above + bottom*(row+gap) - gap + margin; pixels > 1080 || pixels < 1080-2*(row+gap) {
+			t.Errorf("%s is %d pixels high; a wall has 1080, and should be full", d.UID, pixels)
+		}
+		if pixels := above + fitted(d.Panels, 768-above-margin)*(row+gap) - gap; pixels > 768 {
+			t.Errorf("%s, fitted into a laptop's screen, is %d pixels high; it has 768", d.UID, pixels)
 		}
 	}
+}
+
+// fitted is how many rows high the panels are where Grafana fits them into so many pixels (autofitpanels): it rounds places and
+// heights to whole rows, and then lets every panel down where another one is, or up where nothing is.
+func fitted(panels []dashboards.Panel, pixels int) (bottom int) {
+	for _, p := range panels {
+		bottom = max(bottom, p.GridPos.Y+p.GridPos.H)
+	}
+	scale := float64((pixels-4*gap)/(row+gap)) / float64(bottom)
+	inOrder := slices.Clone(panels)
+	slices.SortStableFunc(inOrder, func(a, b dashboards.Panel) int { return a.GridPos.Y - b.GridPos.Y })
+	var ends [columns]int
+	for _, p := range inOrder {
+		under := slices.Max(ends[p.GridPos.X : p.GridPos.X+p.GridPos.W])
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			ends[x] = under + max(1, int(math.Round(float64(p.GridPos.H)*scale)))
+		}
+	}
+	return slices.Max(ends[:])
 }
 
 func TestPanelsCoverTheGridWithoutOverlap(t *testing.T) {

@@ -49,7 +49,7 @@ func navigation(self string) []DashboardLink {
 	} {
 		if d.uid != self {
 			links = append(links, DashboardLink{
-				Type: "link", Title: d.title, Tooltip: d.tooltip, URL: (&url.URL{Path: "/d/" + d.uid}).String(), Icon: "dashboard", Tags: []string{},
+				Type: "link", Title: d.title, Tooltip: d.tooltip, URL: (&url.URL{Path: "/d/" + d.uid}).String(), Tags: []string{},
 				KeepTime: true, IncludeVars: true,
 			})
 		}

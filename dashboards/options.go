@@ -110,6 +110,9 @@ type MapView struct {
 	Lon       float64 `json:"lon"`
 	Zoom      float64 `json:"zoom"`
 	AllLayers bool    `json:"allLayers"`
+	// Layer is the one that is fitted, by its name.
+	Layer   string  `json:"layer,omitempty"`
+	Padding float64 `json:"padding"`
 }
 
 // MapControls are the buttons on the map.
@@ -129,6 +132,38 @@ type MapLayer struct {
 	Tooltip  bool         `json:"tooltip"`
 	Config   any          `json:"config"`
 	Location *MapLocation `json:"location,omitempty"`
+}
+
+// GeoJSONConfig is that of shapes.
+type GeoJSONConfig struct {
+	Src   string      `json:"src"`
+	Rules []StyleRule `json:"rules"`
+	Style ShapeStyle  `json:"style"`
+}
+
+// StyleRule gives shapes with a property a style.
+type StyleRule struct {
+	Check StyleCheck `json:"check"`
+	Style ShapeStyle `json:"style"`
+}
+
+// StyleCheck compares a property of a shape.
+type StyleCheck struct {
+	Property  string `json:"property"`
+	Operation string `json:"operation"`
+	Value     string `json:"value"`
+}
+
+// ShapeStyle is how lines and areas look; widths are in pixels.
+type ShapeStyle struct {
+	Color     Fixed   `json:"color"`
+	Opacity   float64 `json:"opacity"`
+	LineWidth float64 `json:"lineWidth"`
+}
+
+// Fixed is one colour for everything.
+type Fixed struct {
+	Fixed string `json:"fixed"`
 }
 
 // MapLocation says which fields hold positions.

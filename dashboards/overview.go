@@ -23,7 +23,7 @@ func overviewStats() []Panel {
 			"No sensor is registered here",
 		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
-			"Complete", "Part of the readings expected in this time that came. Below 90 % the data are too few for legal reporting of air quality. A sensor that numbers its messages is found incomplete only when it reports again: look at the silent ones as well.",
+			"Complete", "Part of the readings expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
 			"No sensor with a cadence is registered here",
 		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
 		stat(text{
@@ -53,20 +53,20 @@ func overviewCharts() []Panel {
 	return []Panel{
 		geomap(text{
 			"Sensors by state", "Every registered sensor: ok, silent, or never seen. Point at one for what it is; click it to open it.", "No sensor with a place is registered here",
-		}, "state", 5, registered(question.List)).each(toSensor(ofRow)).at(0, 4, 10, 13),
+		}, "state", 5, registered(question.List)).each(toSensor(ofRow)).at(0, 4, 10, 16),
 		bandTimeline(text{
 			"Traffic: speed by district", "Mean speed of the lane detectors of each district, by quality of flow on a street with 50 km/h. A row that changes alone is where traffic stands.",
 			"No lane detector reported in this time",
-		}, speedBands, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 7),
+		}, speedBands, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 8),
 		timeSeries(text{
 			"Energy: load of a meter", "Mean active power of all meters; comparable over time also where meters are silent. Dashed: the same hours the day before.", "No meter reported in this time",
-		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange).leads(to("Energy", energyUID)).at(17, 4, 7, 7),
+		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange, "A day before").leads(to("Energy", energyUID)).at(17, 4, 7, 8),
 		bandTimeline(text{
-			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index. " + lawNO2, "No station reported in this time",
-		}, indexNO2, history("district", "no2")).legendRight().unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 11, 7, 6),
+			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index, the two worst in one. " + lawNO2, "No station reported in this time",
+		}, indexNO2[:5], history("district", "no2")).unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 12, 7, 8),
 		bandTimeline(text{
 			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
-		}, noiseBands, history("district", "laeq")).legendRight().unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 11, 7, 6),
+		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 12, 7, 8),
 	}
 }
 
@@ -79,14 +79,14 @@ func overviewAttention() []Panel {
 		table(text{
 			"Silent now, if any", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.", "",
 		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
-			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 17, 8, 7),
+			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 20, 8, 6),
 		table(text{
 			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.", "",
 		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
-			opening().leads(to("Fleet", fleetUID)).at(8, 17, 8, 7),
+			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{
 			"Reporting a fault, if any", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.", "",
 		}, []string{"Sensor", "Place", "In words"}, readings("congested", "lamp_status", "container_status")).
-			transformedFirst(above("Value", 0)).width("Sensor", 110).width("In words", 130).opening().at(16, 17, 8, 7),
+			transformedFirst(above("Value", 0)).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
 	}
 }

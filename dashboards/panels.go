@@ -164,12 +164,12 @@ func stat(t text, calc, fields string, q question.Query) Panel {
 
 // barGauge shows a bar for each row, the first limit ones, of the field whose name matches a pattern.
 func barGauge(t text, fields string, limit int, q question.Query) Panel {
-	p := panel("bargauge", t, q)
+	p := panel("bargauge", t, q).override(Matcher{"byType", "number"}, Property{"min", 0})
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	p.Options = BarGaugeOptions{
 		ReduceOptions: Reduce{Values: true, Calcs: []string{"lastNotNull"}, Fields: fields, Limit: limit}, DisplayMode: "basic", Orientation: "horizontal",
-		ValueMode: "color", ShowUnfilled: true, Text: TextSize{TitleSize: 12, ValueSize: 15}, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 300,
+		ValueMode: "color", ShowUnfilled: true, Text: TextSize{TitleSize: 12, ValueSize: 15}, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 40,
 	}
 	return p
 }
@@ -211,7 +211,7 @@ func timeline(t text, q question.Query) Panel {
 	width, fill := 0, 85
 	p.FieldConfig.Defaults.Custom = &Custom{LineWidth: &width, FillOpacity: &fill, SpanNulls: new(bool)}
 	p.Options = StateTimelineOptions{
-		Legend:    Legend{ShowLegend: true, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
+		Legend:    Legend{ShowLegend: true, DisplayMode: "list", Placement: "right", Calcs: []string{}}, // below, it takes the rows their height
 		Tooltip:   Tooltip{Mode: "single", Sort: "none"},
 		ShowValue: "never", RowHeight: 0.9, MergeValues: true, AlignValue: "left",
 	}
@@ -226,10 +226,19 @@ func stateTimeline(t text, of []state, q question.Query) Panel {
 // bandTimeline shows in which band each series was.
 func bandTimeline(t text, bands []band, q question.Query) Panel { return timeline(t, q).banded(bands) }
 
-// legendRight puts the names of bands beside a panel that is too low for several lines of them.
+// legendRight puts the names of series beside them, where they would take several lines below.
 func (p Panel) legendRight() Panel {
-	if o, ok := p.Options.(StateTimelineOptions); ok {
+	if o, ok := p.Options.(TimeSeriesOptions); ok {
 		o.Legend.Placement = "right"
+		p.Options = o
+	}
+	return p
+}
+
+// unnamed leaves out the names of series, where another panel has the same ones or the pointer is enough.
+func (p Panel) unnamed() Panel {
+	if o, ok := p.Options.(TimeSeriesOptions); ok {
+		o.Legend.ShowLegend = false
 		p.Options = o
 	}
 	return p
@@ -287,15 +296,16 @@ func over(t text, x, y string, q question.Query) Panel {
 	return p.transformed(only("Sensor", x, y)...)
 }
 
-// geomap shows a point for each row in the colour of a field's value. The map below is the one of Grafana's settings.
+// geomap shows a point for each row in the colour of a field's value, over the city's streets. The map below these is the one of
+// Grafana's settings.
 func geomap(t text, colorBy string, pixels float64, q question.Query) Panel {
 	p := panel("geomap", t, q)
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = GeomapOptions{
-		View:     MapView{ID: "fit", Zoom: 16, AllLayers: true},
+		View:     MapView{ID: "fit", Zoom: 16, Layer: t.title, Padding: 8}, // the streets are not there yet when it fits
 		Controls: MapControls{ShowZoom: true, ShowAttribution: true, MouseWheelZoom: true},
 		Basemap:  MapLayer{Type: "default", Name: "Map", Config: struct{}{}},
-		Layers: []MapLayer{{
+		Layers: []MapLayer{streets(), {
 			Type: "markers", Name: t.title, Tooltip: true,
 			Location: &MapLocation{Mode: "coords", Latitude: "lat", Longitude: "lon"},
 			Config: MarkersConfig{ShowLegend: false, Style: MarkerStyle{
@@ -307,6 +317,19 @@ func geomap(t text, colorBy string, pixels float64, q question.Query) Panel {
 		Tooltip: ModeOnly{"details"},
 	}
 	return p
+}
+
+// streets draws the city's own plan, which the data source hands on; without one it is empty. Grafana puts its folder of public
+// files before an address, and from there it leads back.
+func streets() MapLayer {
+	kind := func(kind, color string, opacity, width float64) StyleRule {
+		return StyleRule{StyleCheck{"kind", "eq", kind}, ShapeStyle{Fixed{color}, opacity, width}}
+	}
+	return MapLayer{Type: "geojson", Name: "Streets", Config: GeoJSONConfig{
+		Src:   "../api/datasources/uid/" + source.UID + "/resources/plan",
+		Rules: []StyleRule{kind("water", blue, 0.45, 1), kind("park", green, 0.25, 1), kind("street", grey, 0.5, 1)},
+		Style: ShapeStyle{Fixed{grey}, 0.04, 1}, // districts
+	}}
 }
 
 // transformedFirst changes what the queries answered before all other transformations.
@@ -326,7 +349,8 @@ func (p Panel) percent(column string) Panel {
 	return p.override(Matcher{"byName", column}, Property{"unit", "percentunit"}, Property{"min", 0}, Property{"max", 1}, Property{"decimals", 0})
 }
 
-// besideBefore draws lines of now in a colour, and those of a day, week or year before dashed and grey.
-func (p Panel) besideBefore(color string) Panel {
-	return p.colored(color).naming("/before$/", grey, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{6, 6}}}, Property{"custom.fillOpacity", 0})
+// besideBefore draws the line of now in a colour, and that of a day, week or year before dashed and grey.
+func (p Panel) besideBefore(color, before string) Panel {
+	return p.colored(color).override(Matcher{"byRegexp", "/^(?!.*before$)/"}, Property{"displayName", "Now"}).
+		naming("/before$/", grey, Property{"displayName", before}, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{6, 6}}}, Property{"custom.fillOpacity", 0})
 }

@@ -43,14 +43,14 @@ func pipelineStats() []Panel {
 func pipelineCourse() []Panel {
 	return []Panel{
 		bars(text{"What became of readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late. The newest step still grows.", "Nothing was received in this time"}, ledger(question.Steps)).
-			unit("short").points(100).outcomes().at(0, 4, 12, 10),
+			unit("short").points(100).outcomes().at(0, 4, 12, 11),
 		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why.", ""}, []string{"Part", "Ready", "Message"},
-			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 10),
+			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 11),
 		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason.", "Nothing was refused in this time"}, ledger(question.Steps)).
-			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 14, 8, 10),
-		barGauge(text{"Reasons", "How many readings of this time were refused, and why.", "Nothing was refused in this time"}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 14, 8, 10),
+			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 15, 8, 11),
+		barGauge(text{"Reasons", "How many readings of this time were refused, and why.", "Nothing was refused in this time"}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 15, 8, 11),
 		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history.", ""},
-			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 14, 8, 10),
+			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 15, 8, 11),
 	}
 }
 

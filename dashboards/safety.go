@@ -54,7 +54,7 @@ func air() []Panel {
 		p := lines(text{
 			of.title, "Hourly means of each station over the bands of the European Air Quality Index: good, fair, moderate, poor, very poor, extremely poor. " + of.law,
 			"No station reported in this time",
-		}, q).unit("conμgm3").banded(of.bands).each(toSensor(ofLine)).at(6*i, 4, 6, 7)
+		}, q).unit("conμgm3").banded(of.bands).each(toSensor(ofLine)).at(6*i, 4, 6, 8)
 		panels = append(panels, p)
 	}
 	return panels
@@ -65,15 +65,15 @@ func noiseWaterCrowds() []Panel {
 		bandTimeline(text{
 			"Noise by district", "Mean of the equivalent levels of each district, by the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
 			"No noise meter reported in this time",
-		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).each(toDistrict("Safety in this district", safetyUID)).at(0, 11, 8, 7),
+		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).each(toDistrict("Safety in this district", safetyUID)).at(0, 12, 8, 7),
 		lines(text{
 			"Water levels", "Above each gauge's zero. The bands are the alert levels of the demonstration city's river: set your gauges' own. Point at a line for its name, click it for its gauge.",
 			"No river gauge reported in this time",
-		}, history("sensor", "water_level")).unit("lengthm").points(100).banded(riverBands).each(toSensor(ofLine)).at(8, 11, 8, 7),
+		}, history("sensor", "water_level")).unit("lengthm").points(100).banded(riverBands).each(toSensor(ofLine)).at(8, 12, 8, 7),
 		lines(text{
 			"People at each square", "People present at each counter. Bands: one and two people on a square metre of a place of 400 m². Point at a line for its name, click it for its counter.",
 			"No people counter reported in this time",
-		}, history("sensor", "people_present")).unit("short").points(100).banded(crowdBands).each(toSensor(ofLine)).at(16, 11, 8, 7),
+		}, history("sensor", "people_present")).unit("short").points(100).banded(crowdBands).each(toSensor(ofLine)).at(16, 12, 8, 7),
 	}
 }
 
@@ -84,19 +84,19 @@ func surroundings() []Panel {
 		}, []string{"Sensor", "Place", "Equivalent noise level"}, readings("laeq")).
 			transformed(sorted("Equivalent noise level", true), first(20)).
 			override(Matcher{"byName", "Equivalent noise level"}, Property{"thresholds", thresholds(noiseBands)}, Property{"color", Color{Mode: "thresholds"}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}}, Property{"displayName", "LAeq"}, Property{"custom.width", 95}).
-			width("Sensor", 95).opening().at(0, 18, 6, 6),
+			width("Sensor", 95).opening().at(0, 19, 6, 7),
 		timeSeries(text{
 			"Temperature and rain", "Mean temperature, and the mean of the rain at all weather stations.", "No weather station reported in this time",
 		}, history("city", "temperature"), history("city", "rain_rate")).unit("celsius").points(100).coloring("A", vermillion).coloring("B", blue).
-			override(Matcher{"byFrameRefID", "B"}, Property{"custom.axisPlacement", "right"}, Property{"min", 0}, Property{"custom.axisSoftMax", 5}).at(6, 18, 6, 6),
+			override(Matcher{"byFrameRefID", "B"}, Property{"custom.axisPlacement", "right"}, Property{"min", 0}, Property{"custom.axisSoftMax", 5}).at(6, 19, 6, 7),
 		timeSeries(text{
 			"Wind", "Mean wind speed of all weather stations, and the highest.", "No weather station reported in this time",
 		}, history("city", "wind_speed"), aggregated(history("city", "wind_speed"), "max")).unit("velocityms").points(100).coloring("A", blue).coloring("B", skyBlue).
-			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "Mean"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "Highest"}).at(12, 18, 6, 6),
+			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "Mean"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "Highest"}).at(12, 19, 6, 7),
 		table(text{
 			"Waste containers", "How full each container is now, the fullest first.", "",
 		}, []string{"Sensor", "Place", "Filling level of waste container"}, newest("filling_level")).transformed(sorted("Filling level of waste container", true)).
 			gaugedIn("Filling level of waste container", fullBands).
-			override(Matcher{"byName", "Filling level of waste container"}, Property{"displayName", "Full"}, Property{"custom.width", 120}).width("Sensor", 95).opening().at(18, 18, 6, 6),
+			override(Matcher{"byName", "Filling level of waste container"}, Property{"displayName", "Full"}, Property{"custom.width", 120}).width("Sensor", 95).opening().at(18, 19, 6, 7),
 	}
 }

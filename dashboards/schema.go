@@ -39,7 +39,6 @@ type DashboardLink struct {
 	Title       string   `json:"title"`
 	Tooltip     string   `json:"tooltip"`
 	URL         string   `json:"url"`
-	Icon        string   `json:"icon"`
 	Tags        []string `json:"tags"`
 	KeepTime    bool     `json:"keepTime"`
 	IncludeVars bool     `json:"includeVars"`

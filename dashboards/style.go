@@ -27,8 +27,10 @@ type band struct {
 }
 
 // The levels of the European Air Quality Index by hourly mean, in µg/m³: good, fair, moderate, poor, very poor, extremely poor.
-// Source: European Environment Agency, European Air Quality Index, bands in force since 2025, which begin where the
-// guidelines of WHO (Global air quality guidelines, 2021) end.
+// Source: European Environment Agency, European Air Quality Index, https://airindex.eea.europa.eu, the bands of its revision of
+// 2024/2025 (ETC HE Report 2024/17): of hourly means for all pollutants, with good and fair ending where the year's and the
+// day's guideline of WHO do. Before, good ended at 10 µg/m³ of PM2.5, 20 of PM10, 40 of NO2 and 50 of O3; many programs still
+// use these.
 var (
 	indexNO2  = airBands(10, 25, 60, 100, 150)
 	indexO3   = airBands(60, 100, 120, 160, 180)
@@ -40,8 +42,9 @@ func airBands(fair, moderate, poor, veryPoor, extremelyPoor float64) []band {
 	return []band{{0, blue}, {fair, green}, {moderate, yellow}, {poor, orange}, {veryPoor, vermillion}, {extremelyPoor, purple}}
 }
 
-// Limits that the law or WHO sets, for descriptions. Law: Directive (EU) 2024/2881, annex I, values to be met by 2030; O3: its
-// annex IV. WHO: Global air quality guidelines, 2021, table 0.1.
+// Limits that the law or WHO sets, for descriptions. Law: Directive (EU) 2024/2881, annex I: section 1, table 1, to be met by
+// 1 January 2030 (NO2: 200 in no more than 3 hours of a year; days: no more than 18 of a year), and section 4 for the information and
+// alert thresholds of O3. WHO: Global air quality guidelines, 2021, table 0.1.
 const (
 	lawNO2  = "Limits: 200 µg/m³ in an hour, 50 in a day (EU, from 2030). WHO advises 25 in a day."
 	lawO3   = "EU: the public is informed at 180 µg/m³ in an hour and warned at 240. WHO advises 100 over 8 hours."
@@ -65,8 +68,9 @@ var (
 	// crowdBands are for a square of some 400 m²: beyond two people on a square metre walking gets slow (J. J. Fruin, Pedestrian
 	// planning and design, 1971, level of service E).
 	crowdBands = []band{{0, blue}, {400, yellow}, {800, vermillion}}
-	// completenessBands: 90 % is the data capture that Directive (EU) 2024/2881, annex V, asks of fixed measurements.
-	completenessBands = []band{{0, vermillion}, {0.9, orange}, {0.98, green}}
+	// completenessBands: 85 % is the data coverage that Directive (EU) 2024/2881, annex V, asks of fixed measurements for a mean of
+	// the year.
+	completenessBands = []band{{0, vermillion}, {0.85, orange}, {0.98, green}}
 	// occupancyBands: between a fifth and a third of the time occupied, traffic turns from flowing to standing.
 	occupancyBands = []band{{0, blue}, {0.2, yellow}, {0.33, vermillion}}
 	// speedBands are for streets with 50 km/h, as parts of the free speed: 30, 50 and 67 % are where the levels of service F, D and C
@@ -74,6 +78,11 @@ var (
 	speedBands = []band{{0, vermillion}, {15, orange}, {25, yellow}, {33, blue}}
 	// fullBands are for what fills: containers, car parks, the spool.
 	fullBands = []band{{0, blue}, {0.75, yellow}, {0.9, vermillion}}
+	// chargeBands are for batteries, by their part that is left: below a fifth one plans a visit, below a tenth it is urgent.
+	chargeBands = []band{{0, vermillion}, {0.1, orange}, {0.2, green}}
+	// signalBands are for long-range radio, in dBm: a rule of thumb and no standard, for how weak a signal may be depends on the
+	// rate at which a device sends.
+	signalBands = []band{{-200, vermillion}, {-120, orange}, {-110, green}}
 	// noneBands are for what should not be there at all.
 	noneBands = []band{{0, green}, {1, orange}}
 	// plainBands are for what is neither good nor bad.

@@ -46,25 +46,25 @@ func trafficCourse() []Panel {
 			"Vehicles per lane and report, and a week before",
 			"Vehicles that a lane counts between two reports, mean of all lanes: comparable over time also where detectors are silent. Dashed: the same hours a week before.",
 			"No lane detector reported in this time",
-		}, compared(aggregated(history("city", "intensity"), "mean"), "week")).unit("short").points(100).besideBefore(blue).at(0, 4, 8, 7),
+		}, compared(aggregated(history("city", "intensity"), "mean"), "week")).unit("short").points(100).besideBefore(blue, "A week before").at(0, 4, 8, 8),
 		timeSeries(text{
 			"Speed, and a week before", "Mean speed of all lanes. Dashed: the same hours a week before.", "No lane detector reported in this time",
-		}, compared(history("city", "speed"), "week")).unit("velocitykmh").points(100).besideBefore(green).at(8, 4, 8, 7),
+		}, compared(history("city", "speed"), "week")).unit("velocitykmh").points(100).besideBefore(green, "A week before").at(8, 4, 8, 8),
 		bandTimeline(text{
 			"Occupancy by district", "Part of the time for which a vehicle stands over a detector. Above a fifth, traffic begins to stand.",
 			"No lane detector reported in this time",
-		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 7),
+		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 8),
 		over(text{
 			"Speed over occupancy, first lanes now",
 			"Each point is a lane detector: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
 			"No lane detector has reported yet",
-		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 11, 8, 7),
+		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 12, 8, 7),
 		lines(text{
 			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.", "No route reported in this time",
-		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).each(toSensor(ofLine)).at(8, 11, 8, 7),
+		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).each(toSensor(ofLine)).at(8, 12, 8, 7),
 		stateTimeline(text{
 			"Congestion of routes", "When each route to the centre was congested at some moment of a step.", "No route reported in this time",
-		}, states, aggregated(history("sensor", "congested"), "max")).points(100).each(toSensor(ofLine)).at(16, 11, 8, 7),
+		}, states, aggregated(history("sensor", "congested"), "max")).points(100).each(toSensor(ofLine)).at(16, 12, 8, 7),
 	}
 }
 
@@ -73,15 +73,15 @@ func trafficPlaces() []Panel {
 		table(text{
 			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.", "",
 		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).
-			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 18, 8, 6),
+			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 19, 8, 7),
 		timeSeries(text{
 			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.", "No bicycle counter reported in this time",
-		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 18, 8, 6),
+		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 19, 8, 7),
 		table(text{
 			"Car parks", "How full each car park is now, the fullest first.", "",
 		}, []string{"Sensor", "Place", "Free parking spots", "Full"}, newest("available_spots", "occupied_spots", "total_spots")).
 			transformedFirst(ratioOf("Full", "Taken parking spots", "Parking spots")).transformed(sorted("Full", true)).
 			gaugedIn("Full", fullBands).percent("Full").width("Sensor", 110).width("Full", 140).
-			override(Matcher{"byName", "Free parking spots"}, Property{"displayName", "Free"}, Property{"custom.width", 70}).opening().at(16, 18, 8, 6),
+			override(Matcher{"byName", "Free parking spots"}, Property{"displayName", "Free"}, Property{"custom.width", 70}).opening().at(16, 19, 8, 7),
 	}
 }

@@ -40,7 +40,12 @@ func first(rows int) Transformation {
 }
 
 // above leaves the rows whose number in a column is greater than a value.
-func above(column string, value float64) Transformation {
+func above(column string, value float64) Transformation { return passing(column, "greater", value) }
+
+// below leaves the rows whose number in a column is lower than a value.
+func below(column string, value float64) Transformation { return passing(column, "lower", value) }
+
+func passing(column, how string, value float64) Transformation {
 	type options struct {
 		Value float64 `json:"value"`
 	}
@@ -56,7 +61,7 @@ func above(column string, value float64) Transformation {
 		Filters []filter `json:"filters"`
 		Match   string   `json:"match"`
 		Type    string   `json:"type"`
-	}{[]filter{{config{"greater", options{value}}, column}}, "any", "include"}}
+	}{[]filter{{config{how, options{value}}, column}}, "any", "include"}}
 }
 
 // ratioOf adds a column: one divided by another.
