@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,7 +125,8 @@ func TestSensorsImportedBesideARunningProcessAreKnownWithinASecond(t *testing.T)
 }
 
 func TestThePrintedConfigurationIsReadBackAndSecretsAreNot(t *testing.T) {
-	program := lamppost.itself.With("LAMPPOST_STORE_INFLUX_TOKEN=do-not-tell", "LAMPPOST_HTTP_CITY_NAME=Elbstadt")
+	program := lamppost.itself.With("LAMPPOST_STORE_EMBEDDED=false", "LAMPPOST_STORE_INFLUX_URL=http://127.0.0.1:8086", "LAMPPOST_STORE_INFLUX_BUCKET=x",
+		"LAMPPOST_STORE_INFLUX_TOKEN=do-not-tell", "LAMPPOST_HTTP_CITY_NAME=Elbstadt")
 	printed := program.Run(t, "config", "print", "--metrics", "127.0.0.1:9999")
 	if printed.Code != 0 || !strings.Contains(printed.Stdout, "city_name: Elbstadt") || !strings.Contains(printed.Stdout, "127.0.0.1:9999") ||
 		!strings.Contains(printed.Stdout, "[redacted]") || strings.Contains(printed.Stdout+printed.Stderr, "do-not-tell") {
@@ -165,6 +168,9 @@ func TestAWrongIDIsSaidOnce(t *testing.T) {
 		if n := strings.Count(r.Stderr, "Bad#"); n != 1 {
 			t.Errorf("it is said %d times: %s", n, r.Stderr)
 		}
+	}
+	if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the data folder was made: %v", err)
 	}
 }
 

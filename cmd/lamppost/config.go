@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/lamppost-city/lamppost/config"
 	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/ingest"
+	"github.com/lamppost-city/lamppost/ingest/mqtt"
 	"github.com/lamppost-city/lamppost/internal/faults"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
@@ -163,8 +166,39 @@ func readConfig(cmd *cobra.Command) (Config, config.Sources, error) {
 			err = errors.Join(err, fmt.Errorf("%s: is store.server.retention while the store is embedded; set that (%s)", key, source))
 		}
 	}
+	err = errors.Join(err, cfg.checkUnused(sources))
 	cfg.complete(sources)
 	return cfg, sources, err
+}
+
+// checkUnused refuses what says how to reach a broker or a store elsewhere while the embedded one is used: readings would go where
+// nobody looks for them. Defaults, as config print writes them, may be set.
+func (c Config) checkUnused(sources config.Sources) error {
+	var all []error
+	check := func(section, embedded, use string, values, defaults map[string]string) {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if source, set := sources[section+key]; set && values[key] != defaults[key] {
+				all = append(all, fmt.Errorf("%s%s: is of no use while the %s is embedded; set %[3]s.embedded to false to %s another one, or leave it out (%s)",
+					section, key, embedded, use, source))
+			}
+		}
+	}
+	d := defaultConfig()
+	if c.Broker.Embedded {
+		check("ingest.broker.", "broker", "read from", brokerElsewhere(c.Ingest.Broker), brokerElsewhere(d.Ingest.Broker))
+	}
+	if c.Store.Embedded {
+		check("store.influx.", "store", "write to", storeElsewhere(c.Store.Influx), storeElsewhere(d.Store.Influx))
+	}
+	return errors.Join(all...)
+}
+
+func brokerElsewhere(c mqtt.Config) map[string]string {
+	return map[string]string{"url": c.URL, "user": c.User, "password": c.Password.Reveal(), "ca_file": c.CAFile, "cert_file": c.CertFile, "key_file": c.KeyFile}
+}
+
+func storeElsewhere(c influx.Config) map[string]string {
+	return map[string]string{"url": c.URL, "token": c.Token.Reveal(), "org": c.Org, "bucket": c.Bucket}
 }
 
 func configCommand() *cobra.Command {

@@ -20,7 +20,7 @@ func publishersCommand() *cobra.Command {
 	}
 	add := &cobra.Command{Use: "add PUBLISHER", Short: "Make a new password and print it, once", Args: cobra.ExactArgs(1)}
 	everything := add.Flags().Bool("all", false, "let it publish in every publisher's name: gateways, simulators")
-	add.RunE = withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+	inRegistry := withRegistry(func(cmd *cobra.Command, args []string, r *registry.Registry) error {
 		password, err := r.NewPassword(cmd.Context(), commandActor, registry.Publisher{ID: telemetry.SensorID(args[0]), MayPublishAll: *everything})
 		if err != nil {
 			return err
@@ -28,6 +28,12 @@ func publishersCommand() *cobra.Command {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), password.Reveal())
 		return err
 	})
+	add.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := telemetry.SensorID(args[0]).Check(); err != nil { // before a data folder is made for it
+			return fmt.Errorf("publisher %w", err)
+		}
+		return inRegistry(cmd, args)
+	}
 	list := &cobra.Command{Use: "list", Short: "List publishers that have a password", Args: cobra.NoArgs}
 	list.RunE = withKnownRegistry(func(cmd *cobra.Command, _ []string, r *registry.Registry) error {
 		all, err := r.ListPublishers(cmd.Context())

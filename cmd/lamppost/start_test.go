@@ -313,6 +313,12 @@ func TestKeysThatFollowFromOthersCannotBeSet(t *testing.T) {
 		"LAMPPOST_INGEST_BROKER_CLIENT_ID=a b":   `ingest.broker.client_id: `,
 		"LAMPPOST_INGEST_BROKER_TOPIC_ROOT=":     "ingest.broker.topic_root: must not be empty",
 		"LAMPPOST_INGEST_BROKER_CLIENT_ID=":      "ingest.broker.client_id: must not be empty",
+		"LAMPPOST_INGEST_BROKER_URL=mqtt://b:1":  "ingest.broker.url: is of no use while the broker is embedded; set broker.embedded to false to read from another one, or leave it out (LAMPPOST_INGEST_BROKER_URL)",
+		"LAMPPOST_INGEST_BROKER_USER=u":          "ingest.broker.user: is of no use while the broker is embedded",
+		"LAMPPOST_INGEST_BROKER_PASSWORD=p":      "ingest.broker.password: is of no use while the broker is embedded",
+		"LAMPPOST_INGEST_BROKER_CA_FILE=ca.pem":  "ingest.broker.ca_file: is of no use while the broker is embedded",
+		"LAMPPOST_STORE_INFLUX_URL=http://i:1":   "store.influx.url: is of no use while the store is embedded; set store.embedded to false to write to another one, or leave it out",
+		"LAMPPOST_STORE_INFLUX_TOKEN=t":          "store.influx.token: is of no use while the store is embedded",
 	} {
 		sentence(t, lamppost.itself.With(env).Run(t, "config", "check"), "the configuration has a fault: "+want)
 	}
