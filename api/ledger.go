@@ -16,7 +16,7 @@ const defaultLedger = 24 * time.Hour
 type LedgerCounts struct {
 	Received  int64            `json:"received" doc:"Readings that arrived."`
 	Duplicate int64            `json:"duplicate" doc:"Of those: had come before, with the same sensor, quantity, channel and time."`
-	Late      int64            `json:"late" doc:"Accepted readings that came later than the tolerance after they were measured, and were not measured more than a day before the sensor was registered."`
+	Late      int64            `json:"late" doc:"Accepted readings that came later than the tolerance after they were measured, and are no recordings from before the sensor was registered."`
 	Stamped   int64            `json:"stamped" doc:"Accepted readings that had no time of their own."`
 	Rejected  map[string]int64 `json:"rejected" doc:"Refused readings by reason."`
 	Accepted  int64            `json:"accepted" doc:"Readings in the store or on their way to it."`

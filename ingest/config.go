@@ -23,7 +23,7 @@ type Config struct {
 	// Retention is how long the store keeps readings; older ones are refused. 0 is for ever.
 	Retention time.Duration `mapstructure:"retention"`
 	// LateAfter is how long after its measured time a reading counts as late. What was measured more than a
-	// day before the sensor was registered is not late.
+	// day before the sensor was registered, or before that and filled in behind newer readings, is not late.
 	LateAfter time.Duration `mapstructure:"late_after"`
 	// MaxSeriesPerSensor bounds the combinations of quantity and channel of one sensor.
 	MaxSeriesPerSensor int `mapstructure:"max_series_per_sensor"`

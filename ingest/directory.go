@@ -31,7 +31,7 @@ type Sensor struct {
 	Publisher telemetry.SensorID
 	// Cadence is how often the sensor should report; 0 if that is not known. What does not come is missing.
 	Cadence time.Duration
-	// Since is when the sensor was registered: nothing that was due before is missing, nothing measured more than a day before late.
+	// Since is when the sensor was registered: nothing that was due before is missing, and recordings from before are not late.
 	Since telemetry.UnixMilli
 }
 

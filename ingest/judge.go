@@ -362,10 +362,6 @@ func (j *judge) check(r *telemetry.Reading) {
 	}
 }
 
-// recording is how long before a sensor was registered nobody can have waited for its readings: they are not late. It is
-// longer than any time zone that a clock which was set up by hand may be wrong by.
-const recording = telemetry.UnixMilli(24 * time.Hour / time.Millisecond)
-
 // accept writes the reading to its line and counts it.
 func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quantity) {
 	series := s.find(r.Quantity, r.Channel, j.cfg.MaxSeriesPerSensor)
@@ -394,7 +390,7 @@ func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quan
 	if r.Stamped {
 		minute.Stamped++
 	}
-	late := j.from.Received-r.Measured > telemetry.UnixMilli(j.cfg.LateAfter.Milliseconds()) && r.Measured > s.registered.Since-recording
+	late := j.from.Received-r.Measured > telemetry.UnixMilli(j.cfg.LateAfter.Milliseconds()) && !s.recorded(r.Measured)
 	if late {
 		minute.Late++
 	}

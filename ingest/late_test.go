@@ -29,6 +29,10 @@ func TestRecordingsAreNotLate(t *testing.T) {
 			t.Errorf("measured at %s, received at %s: %d late, want %d", one.measured, one.received, got, one.late)
 		}
 	}
+	s.report(-10 * time.Hour) // is filled in behind what came before
+	if got := s.ledger.City().Late; got != 4 {
+		t.Errorf("%d late, want 4", got)
+	}
 	s.register(func(all map[telemetry.SensorID]Sensor) { all["loop-1"] = Sensor{} }) // since ever
 	s.report(-48 * time.Hour)
 	if got := s.ledger.City().Late; got != 6 {

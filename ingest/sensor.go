@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"time"
+
 	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/telemetry"
 )
@@ -48,6 +50,17 @@ func (s *sensor) forget() {
 		s.series[i].times.forget()
 		s.floor = max(s.floor, s.series[i].times.floor)
 	}
+}
+
+// recording is how long before a sensor was registered its readings are those of old times. It is longer than any time
+// zone that a clock which was set up by hand may be wrong by.
+const recording = telemetry.UnixMilli(24 * time.Hour / time.Millisecond)
+
+// recorded tells whether nobody can have waited for a reading: it was measured before the sensor was registered, and either
+// long before or is filled in behind newer ones. A clock that is slow sends its newest, however old that seems.
+func (s *sensor) recorded(measured telemetry.UnixMilli) bool {
+	since := s.registered.Since
+	return measured < since && (measured <= since-recording || measured < s.pace.last)
 }
 
 // find returns the series of a quantity and channel, or nil if the sensor may not have one more.

@@ -58,7 +58,7 @@ type Counts struct {
 	// Duplicate counts readings of a sensor, quantity, channel and measured time that had come before.
 	Duplicate int64
 	// Late counts accepted readings that arrived later after their measured time than the configured tolerance,
-	// and were not measured more than a day before the sensor was registered.
+	// and are no recordings from before the sensor was registered.
 	Late int64
 	// Stamped counts accepted readings that had no time of their own.
 	Stamped int64
