@@ -104,6 +104,40 @@ func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
 	}
 }
 
+// TestNobodyIsOvertakenByItsPast: of so many sensors some are silent or cut off at any moment.
+func TestNobodyIsOvertakenByItsPast(t *testing.T) {
+	broker := uplinktest.New(t, uplinktest.AckAll)
+	cfg := simulate.DemoConfig(2000)
+	cfg.Sins, cfg.BackfillSins, cfg.Backfill, cfg.Count = "silence,burst", "silence", time.Hour, 60_000
+	cfg.MQTT.URL, cfg.MQTT.Connections = "mqtt://"+broker.Address(), 1
+	begin := time.Now()
+	if _, err := simulate.Demo(t.Context(), cfg, &memory{}, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	readings, seqs, _ := decode(t, broker.Seen())
+	for id, all := range seqs {
+		if !slices.IsSorted(all) {
+			t.Errorf("%s does not number its messages in the order in which they come", id)
+		}
+	}
+	newest, silent := map[telemetry.SensorID]telemetry.UnixMilli{}, 0
+	for _, r := range readings {
+		first, ok := newest[r.Sensor]
+		if !ok {
+			newest[r.Sensor] = r.Measured
+			if begin.Sub(r.Measured.Time()) > time.Minute {
+				silent++
+			}
+		}
+		if ok && r.Measured > first && r.Measured.Time().Before(begin.Add(-time.Minute)) {
+			t.Fatalf("%s said first what it measured at %s, and then that of %s", r.Sensor, first.Time(), r.Measured.Time())
+		}
+	}
+	if len(newest) != 2000 || silent == 0 {
+		t.Errorf("%d sensors, %d of them silent", len(newest), silent)
+	}
+}
+
 func TestThePastOfALargeDemonstrationIsThinner(t *testing.T) {
 	for sensors, step := range map[int]time.Duration{1: 15 * time.Minute, 300: 15 * time.Minute, 1000: 30 * time.Minute, 20_000: 3 * time.Hour} {
 		if cfg := simulate.DemoConfig(sensors); cfg.BackfillStep != step {

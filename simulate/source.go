@@ -20,9 +20,10 @@ type source struct {
 	city   *city.City
 	pub    *uplink.Publisher
 	log    *slog.Logger
-	now    stream // what sensors say in the present
-	then   stream // what they said in the past
-	past   *past  // what is still to be sent of it; nil if nothing is
+	now    stream                      // what sensors say in the present
+	then   stream                      // what they said in the past
+	past   *past                       // what is still to be sent of it; nil if nothing is
+	spoken map[int]telemetry.UnixMilli // what has been sent of it beforehand
 	topics []string
 	first  uint64   // sequence number before the first one of every publisher
 	sent   []uint32 // messages of each publisher so far
@@ -104,6 +105,9 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) recall(ctx context.Context, began time.Time) error {
 	sensor, at, ok := s.past.take()
 	if ok && (s.cfg.Count == 0 || s.total < s.cfg.Count) {
+		if s.spoken[sensor] == at {
+			return nil
+		}
 		return s.report(ctx, &s.then, sensor, at)
 	}
 	s.past = nil
@@ -127,7 +131,33 @@ func (s *source) present(ctx context.Context, now time.Time) error {
 	if s.cfg.Backfill > 0 {
 		phase = func(i int) float64 { return s.phase(i) - 1 }
 	}
-	return s.follow(ctx, newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), phase), until)
+	plan := newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), phase)
+	if s.past != nil {
+		if err := s.speakFirst(ctx, plan); err != nil {
+			return err
+		}
+	}
+	return s.follow(ctx, plan, until)
+}
+
+// speakFirst has the sensors that are silent now say what they said last: nobody's past comes before its newest report.
+func (s *source) speakFirst(ctx context.Context, plan *schedule) error {
+	s.spoken = map[int]telemetry.UnixMilli{}
+	for _, d := range plan.heap {
+		silent := func(at int64) bool { return s.now.fleet.silent(d.sensor, telemetry.UnixMilli(at/1000)) }
+		at := d.at
+		for silent(at) && at > d.at-recentPast.Microseconds() {
+			at -= plan.every[d.sensor]
+		}
+		if at == d.at || silent(at) {
+			continue
+		}
+		s.spoken[d.sensor] = telemetry.UnixMilli(at / 1000)
+		if err := s.report(ctx, &s.now, d.sensor, s.spoken[d.sensor]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stretch is by what the cadences are multiplied to give the rate.
@@ -216,7 +246,8 @@ func (s *source) report(ctx context.Context, of *stream, i int, at telemetry.Uni
 		return nil
 	}
 	m := s.compose(&of.fleet, i, at)
-	if _, cut := of.fleet.cutOff(i, at); cut {
+	overtaken := of == &s.now && s.past != nil // whatever it held back, its past would come before, with higher numbers
+	if _, cut := of.fleet.cutOff(i, at); cut && !overtaken {
 		of.held[i] = append(of.held[i], m)
 		return nil
 	}
