@@ -54,7 +54,8 @@ func openEngine(cfg Config, pass secret.String, out *slog.Logger) (*engine, erro
 	zlog := newEngineLog(out)
 	e := &engine{meta: meta.NewClient(&meta.Config{Dir: filepath.Join(cfg.Dir, "meta")})}
 	e.meta.WithLogger(zlog)
-	if err := os.MkdirAll(filepath.Join(cfg.Dir, "meta"), 0o700); err != nil {
+	// InfluxDB writes the file in it, with the hash of the password, for everybody to read: the folder keeps others out.
+	if err := errors.Join(os.MkdirAll(filepath.Join(cfg.Dir, "meta"), 0o700), os.Chmod(filepath.Join(cfg.Dir, "meta"), 0o700)); err != nil {
 		return nil, fmt.Errorf("create the store's folder of names: %w", err)
 	}
 	if err := e.meta.Open(); err != nil {

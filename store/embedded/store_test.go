@@ -175,10 +175,13 @@ func TestFolderIsClosedToOthers(t *testing.T) {
 
 	// A mode that somebody has widened is narrowed again; a password that is lost is made anew.
 	name := filepath.Join(cfg.Dir, "password")
-	if err := os.Chmod(name, 0o644); err != nil {
+	if err := errors.Join(os.Chmod(name, 0o644), os.Chmod(filepath.Join(cfg.Dir, "meta"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	_, stop = storetest.StartEmbedded(t, cfg)
+	if info, err := os.Stat(filepath.Join(cfg.Dir, "meta")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("after a restart the folder of names, and of the user, has mode %o (%v)", info.Mode().Perm(), err)
+	}
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("after a restart the password's file has mode %o (%v)", info.Mode().Perm(), err)
 	}
