@@ -39,6 +39,8 @@ type Datasource struct {
 	city *city.Client
 	hub  *live.Hub
 	log  *slog.Logger
+	// whatIsMeasured is for the editor.
+	whatIsMeasured memory
 	// fault says what is wrong with the settings; nothing else but uid and log is set then.
 	fault error
 }

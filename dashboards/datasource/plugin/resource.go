@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
 )
 
@@ -25,6 +27,8 @@ type Choice struct {
 	Value       string `json:"value"`
 	Label       string `json:"label"`
 	Description string `json:"description,omitempty"`
+	// Group is what it is offered under; "" is what comes first.
+	Group string `json:"group,omitempty"`
 	// Domain, Kind and States are a quantity's.
 	Domain string   `json:"domain,omitempty"`
 	Kind   string   `json:"kind,omitempty"`
@@ -41,7 +45,7 @@ type Choices struct {
 }
 
 // resources are what editors and variables ask for. Every list takes q, limit, and the names that it depends on: district,
-// site, sensor, quantity, domain, which may repeat.
+// site, sensor, quantity, domain, which may repeat. With id, which may repeat, it has only those, for their titles.
 func (d *Datasource) resources() http.Handler {
 	mux := http.NewServeMux()
 	for path, list := range map[string]func(context.Context, url.Values) ([]Choice, error){
@@ -125,6 +129,7 @@ func (d *Datasource) list(w http.ResponseWriter, r *http.Request, from func(cont
 	}
 	params := r.URL.Query()
 	all, err := from(r.Context(), params)
+	all = slices.DeleteFunc(all, func(c Choice) bool { return !fits(params, "id", c.Value) })
 	if search := params.Get("q"); search != "" {
 		all = slices.DeleteFunc(all, func(c Choice) bool { return !matches(search, c.Value, c.Label, c.Description) })
 	}
@@ -136,59 +141,94 @@ func fits(params url.Values, key, name string) bool {
 	return !params.Has(key) || slices.Contains(params[key], name)
 }
 
-// quantityChoices depend on domain, and on sensor or site: then only what is measured there.
+// quantityChoices depend on domain, and on sensor, site or district: then only what is measured there. With all the others follow
+// in a group of their own, and without a place what counts as measured is what the city measures.
 func (d *Datasource) quantityChoices(ctx context.Context, params url.Values) ([]Choice, error) {
 	catalogue, err := d.city.Quantities(ctx)
 	if err != nil {
 		return nil, err
 	}
+	whole := params.Has("all")
 	var measured map[string]bool
-	if params.Has("sensor") || params.Has("site") || params.Has("district") {
-		if measured, err = d.measured(ctx, params); err != nil {
+	if whole || params.Has("sensor") || params.Has("site") || params.Has("district") {
+		if measured, err = d.measured(ctx, params, catalogue); err != nil {
 			return nil, err
 		}
 	}
-	var all []Choice
+	var all, rest []Choice
 	for _, q := range catalogue {
-		if fits(params, "domain", q.Domain) && (measured == nil || measured[q.Name]) {
-			unit := q.Unit
-			if unit != "" {
-				unit = " in " + unit
-			}
-			all = append(all, Choice{Value: q.Name, Label: q.Title, Description: q.Name + unit, Domain: q.Domain, Kind: q.Kind, States: q.States})
+		if !fits(params, "domain", q.Domain) {
+			continue
+		}
+		unit := q.Unit
+		if unit != "" {
+			unit = " in " + unit
+		}
+		c := Choice{Value: q.Name, Label: q.Title, Description: q.Name + unit, Domain: q.Domain, Kind: q.Kind, States: q.States}
+		switch {
+		case measured == nil || measured[q.Name]:
+			all = append(all, c)
+		case whole:
+			c.Group = "Not measured here"
+			rest = append(rest, c)
 		}
 	}
-	return all, nil
+	return append(all, rest...), nil
 }
 
+// mostNamed is how many chosen sensors are looked at for what they measure.
+const mostNamed = 20
+
 // measured are the quantities of some sensors.
-func (d *Datasource) measured(ctx context.Context, params url.Values) (map[string]bool, error) {
+func (d *Datasource) measured(ctx context.Context, params url.Values, catalogue []city.Quantity) (map[string]bool, error) {
 	measured := make(map[string]bool)
-	if len(params["sensor"]) > 0 {
-		for _, id := range params["sensor"][:min(len(params["sensor"]), 20)] {
-			sensor, _, err := d.city.Sensor(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			for _, name := range sensor.Quantities {
+	if ids := params["sensor"]; len(ids) > 0 {
+		sensors, err := d.find(ctx, ids[:min(len(ids), mostNamed)])
+		for i := range sensors {
+			for _, name := range sensors[i].Quantities {
 				measured[name] = true
 			}
 		}
-		return measured, nil
+		return measured, err
 	}
-	ask := url.Values{"limit": {"1000"}}
+	ask := url.Values{}
 	for _, key := range []string{"site", "district"} {
 		if params.Has(key) {
 			ask[key] = params[key]
 		}
 	}
-	sensors, _, err := d.city.Sensors(ctx, ask)
+	return d.whatIsMeasured.get(ask.Encode(), func() (map[string]bool, error) { return d.measuredAt(ctx, ask, catalogue) })
+}
+
+// measuredAt are the quantities of all sensors of some places. Where there are more than one answer holds, the server is asked for
+// each quantity that the first of them do not have.
+func (d *Datasource) measuredAt(ctx context.Context, places url.Values, catalogue []city.Quantity) (map[string]bool, error) {
+	measured := make(map[string]bool)
+	ask := maps.Clone(places)
+	ask.Set("limit", strconv.Itoa(question.MaxRows))
+	sensors, total, err := d.city.Sensors(ctx, ask)
 	for i := range sensors {
 		for _, name := range sensors[i].Quantities {
 			measured[name] = true
 		}
 	}
-	return measured, err
+	if err != nil || total <= len(sensors) {
+		return measured, err
+	}
+	for _, q := range catalogue {
+		if measured[q.Name] {
+			continue
+		}
+		ask := maps.Clone(places)
+		ask.Set("limit", "1")
+		ask.Set("quantity", q.Name)
+		_, n, err := d.city.Sensors(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		measured[q.Name] = n > 0
+	}
+	return measured, nil
 }
 
 func (d *Datasource) districtChoices(ctx context.Context, _ url.Values) ([]Choice, error) {
@@ -217,6 +257,11 @@ func (d *Datasource) sensorChoices(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	params := r.URL.Query()
+	if ids := params["id"]; len(ids) > 0 {
+		sensors, err := d.find(r.Context(), ids[:min(len(ids), fewChoices)])
+		d.tell(w, r, ofSensors(sensors, len(sensors)), err)
+		return
+	}
 	ask := url.Values{"limit": {strconv.Itoa(limitOf(params))}}
 	for _, key := range []string{"q", "district", "site", "domain", "quantity", "state"} {
 		if params.Has(key) && params.Get(key) != "" {
@@ -224,11 +269,25 @@ func (d *Datasource) sensorChoices(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	sensors, total, err := d.city.Sensors(r.Context(), ask)
+	d.tell(w, r, ofSensors(sensors, total), err)
+}
+
+// ofSensors are sensors as choices, described by their ids, and by their places where the title does not begin with that.
+func ofSensors(sensors []city.Sensor, total int) Choices {
 	choices := Choices{Items: make([]Choice, len(sensors)), Total: total}
 	for i, s := range sensors {
-		choices.Items[i] = Choice{Value: s.ID, Label: cmp.Or(s.Title, s.ID), Description: s.SiteTitle}
+		c := Choice{Value: s.ID, Label: cmp.Or(s.Title, s.ID)}
+		var about []string
+		if c.Label != s.ID {
+			about = append(about, s.ID)
+		}
+		if s.SiteTitle != "" && !strings.HasPrefix(c.Label, s.SiteTitle) {
+			about = append(about, s.SiteTitle)
+		}
+		c.Description = strings.Join(about, ", ")
+		choices.Items[i] = c
 	}
-	d.tell(w, r, choices, err)
+	return choices
 }
 
 // channelChoices are those of the newest readings of some sensors and quantities.

@@ -138,28 +138,40 @@ func sensorNames(s city.Sensor) func(key string) string {
 // namedAtOnce is how many sensors are asked for at the same time.
 const namedAtOnce = 8
 
-// named answers with the sensors that the query names, those of them that are registered.
-func (d *Datasource) named(ctx context.Context, a asked) (data.Frames, error) {
-	found, known, faults := make([]city.Sensor, len(a.Sensors)), make([]bool, len(a.Sensors)), make([]error, len(a.Sensors))
+// find asks for sensors by id, and returns those that are registered in the order of the ids.
+func (d *Datasource) find(ctx context.Context, ids []string) ([]city.Sensor, error) {
+	found, known, faults := make([]city.Sensor, len(ids)), make([]bool, len(ids)), make([]error, len(ids))
 	var running sync.WaitGroup
-	for worker := range min(namedAtOnce, len(a.Sensors)) {
+	for worker := range min(namedAtOnce, len(ids)) {
 		running.Go(func() {
-			for i := worker; i < len(a.Sensors); i += namedAtOnce {
-				found[i], known[i], faults[i] = d.city.Sensor(ctx, a.Sensors[i])
+			for i := worker; i < len(ids); i += namedAtOnce {
+				found[i], known[i], faults[i] = d.city.Sensor(ctx, ids[i])
 			}
 		})
 	}
 	running.Wait()
-	var rows []city.Sensor
+	rows := make([]city.Sensor, 0, len(ids))
 	for i, s := range found {
 		if faults[i] != nil {
 			return nil, faults[i]
 		}
-		if known[i] && (len(a.Districts) == 0 || slices.Contains(a.Districts, s.District)) && (len(a.Sites) == 0 || slices.Contains(a.Sites, s.Site)) &&
-			(len(a.States) == 0 || slices.Contains(a.States, s.State)) && !rejects(a.unwanted, sensorNames(s)) {
+		if known[i] {
 			rows = append(rows, s)
 		}
 	}
+	return rows, nil
+}
+
+// named answers with the sensors that the query names, those of them that are registered.
+func (d *Datasource) named(ctx context.Context, a asked) (data.Frames, error) {
+	found, err := d.find(ctx, a.Sensors)
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.DeleteFunc(found, func(s city.Sensor) bool {
+		return len(a.Districts) > 0 && !slices.Contains(a.Districts, s.District) || len(a.Sites) > 0 && !slices.Contains(a.Sites, s.Site) ||
+			len(a.States) > 0 && !slices.Contains(a.States, s.State) || rejects(a.unwanted, sensorNames(s))
+	})
 	calls := make([]string, len(a.Sensors))
 	for i, id := range a.Sensors {
 		calls[i] = city.Call("sensors/"+url.PathEscape(id), nil)
