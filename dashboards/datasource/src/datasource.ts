@@ -11,7 +11,7 @@ import {
 import { DataSourceWithBackend, getGrafanaLiveSrv, getTemplateSrv } from '@grafana/runtime';
 import { type Observable, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
-import { interpolated, listParams, type Variables } from './interpolate';
+import { interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
 import { DOMAINS, lacks } from './rules';
 import { type Choice, type Choices, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from './types';
@@ -20,8 +20,14 @@ import { LamppostVariables } from './variables';
 /** The lists that ad hoc filters choose from, by label. */
 const LABELS: Record<string, ListName> = { district: 'districts', site: 'sites', sensor: 'sensors', quantity: 'quantities', domain: 'domains', channel: 'channels' };
 
+/** How many titles are looked up at once; a box shows no more. */
+const MAX_TITLES = 100;
+
 /** The browser's side of the data source: it replaces variables and goes on with live readings. The backend does the rest. */
 export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, LamppostOptions> {
+  /** What was asked for titles, by list and name; names without a title are there too. */
+  private readonly titles = new Map<string, string>();
+
   constructor(
     instanceSettings: DataSourceInstanceSettings<LamppostOptions>,
     readonly templates: Variables = getTemplateSrv()
@@ -62,8 +68,44 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
       return DOMAINS;
     }
     const params = { ...listParams(of, this.templates, scopedVars), limit, ...(search === '' ? {} : { q: search }) };
+    return this.list(list, params);
+  }
+
+  /** What an editor offers: of quantities also those that nothing measures there, in a group of their own. */
+  offered(list: ListName, of: Partial<LamppostVariableQuery>, search = ''): Promise<Choice[]> {
+    if (list !== 'quantities') {
+      return this.choices(list, of, search);
+    }
+    return this.list(list, { ...listParams(of, this.templates), all: 'true', limit: 1000, ...(search === '' ? {} : { q: search }) });
+  }
+
+  private async list(list: ListName, params: Record<string, string | number | string[]>): Promise<Choice[]> {
     const { items } = await this.getResource<Choices>(list, params);
+    for (const { value, label } of items) {
+      this.titles.set(`${list}/${value}`, label);
+    }
     return items;
+  }
+
+  /** The title of a name, as far as it is known here. */
+  title(list: ListName, name: string): string {
+    return this.titles.get(`${list}/${name}`) ?? name;
+  }
+
+  /** Looks up titles of names that nobody has asked for yet. True if there is anything new. */
+  async learn(list: ListName, names: string[]): Promise<boolean> {
+    const unknown = names.filter((name) => variableName(name) === '' && !this.titles.has(`${list}/${name}`)).slice(0, MAX_TITLES);
+    if (unknown.length === 0) {
+      return false;
+    }
+    unknown.forEach((name) => this.titles.set(`${list}/${name}`, name));
+    try {
+      await this.list(list, { id: unknown, limit: unknown.length });
+      return true;
+    } catch {
+      unknown.forEach((name) => this.titles.delete(`${list}/${name}`)); // whoever looks next asks again
+      return false;
+    }
   }
 
   override getTagKeys(): Promise<MetricFindValue[]> {

@@ -66,6 +66,8 @@ export interface Choice {
   value: string;
   label: string;
   description?: string;
+  /** What it is offered under; without one it comes first. */
+  group?: string;
   domain?: string;
   kind?: string;
   lon?: number;

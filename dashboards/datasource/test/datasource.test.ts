@@ -53,3 +53,34 @@ it('asks for events where an annotation is wanted, whatever the query was', () =
   const annotation = { name: 'Silences', target: { refId: 'Anno', kind: 'history', districts: ['harbour'] } as LamppostQuery } as never;
   expect(datasource.annotations?.prepareQuery?.(annotation)).toEqual({ refId: 'Anno', kind: 'events', districts: ['harbour'] });
 });
+
+describe('titles of what is chosen', () => {
+  it('are looked up once for a query that was loaded', async () => {
+    const { datasource, asked } = source();
+    expect(datasource.title('sites', 'quay-1')).toBe('quay-1');
+    expect(await datasource.learn('sites', ['quay-1', '$site', 'gone'])).toBe(true);
+    expect(asked.mock.calls).toEqual([['sites', { id: ['quay-1', 'gone'], limit: 2 }]]);
+    expect(['quay-1', '$site', 'gone'].map((name) => datasource.title('sites', name))).toEqual(['North quay', '$site', 'gone']);
+    expect(await datasource.learn('sites', ['quay-1', 'gone'])).toBe(false);
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+  it('are known of what was offered', async () => {
+    const { datasource, asked } = source();
+    await datasource.offered('sites', {}, 'quay');
+    expect(await datasource.learn('sites', ['quay-1'])).toBe(false);
+    expect(datasource.title('sites', 'quay-1')).toBe('North quay');
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+  it('are asked for again where the server was away', async () => {
+    const { datasource, asked } = source();
+    asked.mockRejectedValueOnce(new Error('away'));
+    expect(await datasource.learn('sites', ['quay-1'])).toBe(false);
+    expect(await datasource.learn('sites', ['quay-1'])).toBe(true);
+  });
+});
+
+it('offers an editor all quantities, those that are measured first', async () => {
+  const { datasource, asked } = source();
+  await datasource.offered('quantities', { districts: ['$district'] }, 'sp');
+  expect(asked).toHaveBeenCalledWith('quantities', { district: ['harbour'], all: 'true', limit: 1000, q: 'sp' });
+});

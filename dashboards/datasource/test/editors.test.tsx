@@ -19,7 +19,7 @@ const LISTS: Record<string, Choice[]> = {
 
 function source() {
   const choices = jest.fn((list: string, _of: unknown, search = '') => Promise.resolve((LISTS[list] ?? []).filter((c) => c.label.toLowerCase().includes(String(search).toLowerCase()))));
-  const datasource = { choices, templates: { getVariables: () => [{ name: 'district', type: 'query' }], replace: (s: string) => s } } as unknown as LamppostDatasource;
+  const datasource = { choices, offered: choices, learn: () => Promise.resolve(false), title: (_list: string, name: string) => name, templates: { getVariables: () => [{ name: 'district', type: 'query' }], replace: (s: string) => s } } as unknown as LamppostDatasource;
   return { choices, datasource };
 }
 
@@ -130,6 +130,28 @@ describe('the editor of a query', () => {
     expect(last()?.area?.west).toBe(10.009);
     fireEvent.change(screen.getByLabelText('west'), { target: { value: '10' } });
     expect(last()?.area?.west).toBe(10);
+  });
+
+  it('shows titles of what is chosen', async () => {
+    const { datasource } = source();
+    const titles: Record<string, string> = {};
+    const learn = jest.fn((_list: string, names: string[]) => Promise.resolve(names.map((name) => (titles[name] = `Title of ${name}`)).length > 0));
+    Object.assign(datasource, { learn, title: (_list: string, name: string) => titles[name] ?? name });
+    render(<QueryEditor datasource={datasource} query={{ refId: 'A', quantities: ['speed'], sites: ['quay-1', '$site'] }} onRunQuery={() => undefined} onChange={() => undefined} />);
+    await settled();
+    expect(screen.getByText('Title of speed')).toBeInTheDocument();
+    expect(screen.getByText('Title of quay-1')).toBeInTheDocument();
+  });
+
+  it('names its boxes for several values by their labels, also where they take no id, and a click there goes to the box', () => {
+    editor({ refId: 'A', quantities: ['speed'] });
+    for (const label of ['Quantities', 'Domains', 'Districts', 'Sites', 'Sensors', 'A line for each', 'Compare with']) {
+      const box = screen.getByRole('combobox', { name: label });
+      const text = document.getElementById(box.getAttribute('aria-labelledby') ?? '');
+      expect(text).toHaveTextContent(label);
+      fireEvent.click(text!);
+      expect(box).toHaveFocus();
+    }
   });
 
   it('has a name for every control', () => {

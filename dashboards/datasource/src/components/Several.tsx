@@ -1,6 +1,7 @@
-import { InlineField, MultiCombobox } from '@grafana/ui';
+import { MultiCombobox } from '@grafana/ui';
 import React from 'react';
 import { type Pick } from '../rules';
+import { Labelled } from './Labelled';
 
 interface Props {
   label: string;
@@ -14,10 +15,12 @@ interface Props {
 
 /** Several of a few values. */
 export function Several({ label, tooltip, id, options, placeholder, value, onChange }: Props) {
+  const labelId = `${id}-label`;
   return (
-    <InlineField label={label} labelWidth={16} tooltip={tooltip} htmlFor={id}>
+    <Labelled label={label} tooltip={tooltip} labelId={labelId}>
       <MultiCombobox
         id={id}
+        aria-labelledby={labelId}
         options={options}
         value={value ?? []}
         placeholder={placeholder}
@@ -27,6 +30,6 @@ export function Several({ label, tooltip, id, options, placeholder, value, onCha
         minWidth={28}
         maxWidth={60}
       />
-    </InlineField>
+    </Labelled>
   );
 }
