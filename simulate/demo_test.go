@@ -107,8 +107,8 @@ func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
 // TestNobodyIsOvertakenByItsPast: of so many sensors some are silent or cut off at any moment.
 func TestNobodyIsOvertakenByItsPast(t *testing.T) {
 	broker := uplinktest.New(t, uplinktest.AckAll)
-	cfg := simulate.DemoConfig(2000)
-	cfg.Sins, cfg.BackfillSins, cfg.Backfill, cfg.Count = "silence,burst", "silence", time.Hour, 60_000
+	cfg := simulate.DemoConfig(5000)
+	cfg.Sins, cfg.BackfillSins, cfg.Backfill, cfg.For = "silence,burst", "silence", time.Hour, 3*time.Second
 	cfg.MQTT.URL, cfg.MQTT.Connections = "mqtt://"+broker.Address(), 1
 	begin := time.Now()
 	if _, err := simulate.Demo(t.Context(), cfg, &memory{}, quiet()); err != nil {
@@ -133,7 +133,7 @@ func TestNobodyIsOvertakenByItsPast(t *testing.T) {
 			t.Fatalf("%s said first what it measured at %s, and then that of %s", r.Sensor, first.Time(), r.Measured.Time())
 		}
 	}
-	if len(newest) != 2000 || silent == 0 {
+	if len(newest) < 4900 || silent == 0 {
 		t.Errorf("%d sensors, %d of them silent", len(newest), silent)
 	}
 }
