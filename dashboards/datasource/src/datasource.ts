@@ -13,7 +13,7 @@ import { type Observable, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
 import { interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
-import { DOMAINS, lacks } from './rules';
+import { DOMAINS, lacks, streamed } from './rules';
 import { type Choice, type Choices, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from './types';
 import { LamppostVariables } from './variables';
 
@@ -43,7 +43,8 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
   }
 
   override query(request: DataQueryRequest<LamppostQuery>): Observable<DataQueryResponse> {
-    return super.query(request).pipe(switchMap((answer) => follow(answer, request, this.uid, getGrafanaLiveSrv())));
+    const asked = request.liveStreaming ? { ...request, targets: request.targets.map(streamed) } : request;
+    return super.query(asked).pipe(switchMap((answer) => follow(answer, asked, this.uid, getGrafanaLiveSrv())));
   }
 
   override getDefaultQuery(app: CoreApp): Partial<LamppostQuery> {

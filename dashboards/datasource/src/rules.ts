@@ -187,6 +187,11 @@ export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): L
   return next;
 }
 
+/** The query as Explore's Live button wants it: going on with readings as they come, without what does not go with that. */
+export function streamed(query: LamppostQuery): LamppostQuery {
+  return fieldsOf(query).has('live') ? changed(query, { live: true }) : query;
+}
+
 /** What a query still lacks before it can be asked; '' if nothing. */
 export function lacks(query: LamppostQuery): string {
   const named = (query.quantities?.length ?? 0) + (query.sensors?.length ?? 0) + (query.sites?.length ?? 0);

@@ -1,5 +1,6 @@
 import { CoreApp, type DataSourceInstanceSettings, type DataQueryRequest } from '@grafana/data';
-import { firstValueFrom } from 'rxjs';
+import { DataSourceWithBackend } from '@grafana/runtime';
+import { firstValueFrom, of } from 'rxjs';
 import { LamppostDatasource } from '../src/datasource';
 import { type Variables } from '../src/interpolate';
 import { type LamppostOptions, type LamppostQuery, type LamppostVariableQuery } from '../src/types';
@@ -83,4 +84,15 @@ it('offers an editor all quantities, those that are measured first', async () =>
   const { datasource, asked } = source();
   await datasource.offered('quantities', { districts: ['$district'] }, 'sp');
   expect(asked).toHaveBeenCalledWith('quantities', { district: ['harbour'], all: 'true', limit: 1000, q: 'sp' });
+});
+
+it('goes on live where the Live button of Explore asks for it', () => {
+  const asked = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: [] }));
+  const { datasource } = source();
+  const targets: LamppostQuery[] = [{ refId: 'A', kind: 'history', quantities: ['speed'], group: ['site'], compare: ['day'] }, { refId: 'B', kind: 'pipeline' }];
+  for (const [liveStreaming, want] of [[true, [{ refId: 'A', kind: 'history', quantities: ['speed'], live: true }, targets[1]]], [false, targets]] as const) {
+    datasource.query({ targets, liveStreaming } as unknown as DataQueryRequest<LamppostQuery>);
+    expect(asked.mock.lastCall?.[0].targets).toEqual(want);
+  }
+  asked.mockRestore();
 });

@@ -1,4 +1,4 @@
-import { AGGREGATES, changed, COMPARISONS, fieldsOf, GROUPS, KINDS, lacks, STEPS, VIEWS } from '../src/rules';
+import { AGGREGATES, changed, COMPARISONS, fieldsOf, GROUPS, KINDS, lacks, STEPS, streamed, VIEWS } from '../src/rules';
 import { type LamppostQuery } from '../src/types';
 
 const history: LamppostQuery = { refId: 'A', kind: 'history', quantities: ['speed'] };
@@ -22,6 +22,13 @@ describe('what is picked', () => {
     const datasource = { type: 'lamppost-city-datasource', uid: 'x' };
     expect(changed({ ...history, hide: true, datasource }, { kind: 'pipeline' })).toEqual({ refId: 'A', kind: 'pipeline', hide: true, datasource });
   });
+});
+
+it('a question that Explore streams goes on live, without what does not go with that', () => {
+  expect(streamed({ ...history, group: ['site'], compare: ['day'], gaps: true, aggregate: 'count', area: { west: 1, south: 2, east: 3, north: 4 } })).toEqual({ ...history, live: true });
+  expect(streamed({ ...history, step: 'raw' })).toEqual({ ...history, step: 'raw', live: true });
+  expect(streamed({ refId: 'A', kind: 'latest', districts: ['harbour'] })).toEqual({ refId: 'A', kind: 'latest', districts: ['harbour'], live: true });
+  expect(streamed({ refId: 'A', kind: 'pipeline' })).toEqual({ refId: 'A', kind: 'pipeline' });
 });
 
 // The same rules as those of the backend, over all that can be picked one after the other.
