@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cellsOf, cellState } from '../src/sensor/Completeness.tsx';
+import { cellsOf, cellState, completeness } from '../src/sensor/Completeness.tsx';
 import { newest } from '../src/sensor/Sensor.tsx';
 import { difference, rejectedTotal } from '../src/pipeline/Ledger.tsx';
 import { isBehind, isHeldUp } from '../src/pipeline/waiting.ts';
@@ -14,6 +14,12 @@ describe('the ledger', () => {
     expect(rejectedTotal(sums)).toBe(3);
     expect(difference({ title: '', value: 10 }, [{ title: '', value: 3 }, { title: '', value: 7 }])).toBe(0);
     expect(difference({ title: '', value: 10 }, [{ title: '', value: 3 }])).toBe(7);
+  });
+
+  it('completeness is that of reports, however many readings are in one', () => {
+    expect(completeness({ reports: 3, expected: 4 })).toBe(0.75);
+    expect(completeness({ reports: 0, expected: 4 })).toBe(0);
+    expect(completeness({ reports: 0, expected: 0 })).toBeUndefined();
   });
 
   it('minutes are added into quarters of an hour that end now', () => {

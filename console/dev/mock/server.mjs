@@ -257,14 +257,14 @@ function ledger(state, query, now) {
   const duplicate = Math.round(received * 0.0004);
   const waiting = Math.min(received, Math.round(rate(state) * 0.4));
   const accepted = Math.max(0, received - duplicate - refused);
-  return { received: accepted + duplicate + refused, duplicate, late: Math.round(received * 0.002), stamped: Math.round(received * 0.01), rejected, accepted, written: Math.max(0, accepted - waiting), waiting: Math.min(waiting, accepted), missing: Math.round(received * 0.0011) };
+  return { received: accepted + duplicate + refused, duplicate, late: Math.round(received * 0.002), stamped: Math.round(received * 0.01), rejected, accepted, written: Math.max(0, accepted - waiting), waiting: Math.min(waiting, accepted), missing: Math.round(received * 0.0011), reports: Math.round(accepted / 3), expected: Math.round(accepted / 3) + Math.round(received * 0.0011) };
 }
 
 function sensorLedger(state, id, query, now) {
   const sensor = find(state, id);
   const from = Date.parse(query.get('from') ?? new Date(now - 86_400_000).toISOString());
   const per = Math.max(1, Math.round((60 / sensor.cadence_s) * sensor.quantities.length * sensor.channels.length));
-  const totals = { received: 0, duplicate: 0, late: 0, stamped: 0, rejected: {}, accepted: 0, written: 0, waiting: 0, missing: 0 };
+  const totals = { received: 0, duplicate: 0, late: 0, stamped: 0, rejected: {}, accepted: 0, written: 0, waiting: 0, missing: 0, reports: 0, expected: 0 };
   const minutes = [];
   const random = seeded(sensor.phase + 1);
   const seen = lastSeen(sensor, now) ?? 0;
@@ -276,6 +276,8 @@ function sensorLedger(state, id, query, now) {
     const received = per - missing;
     totals.received += received;
     totals.missing += missing;
+    totals.reports += received;
+    totals.expected += per;
     totals.accepted += received - bad;
     totals.written += received - bad;
     if (bad > 0) totals.rejected.range = (totals.rejected.range ?? 0) + bad;

@@ -119,7 +119,10 @@ export interface Sums {
   accepted: number;
   written: number;
   waiting: number;
+  /** Reports that did not come; a report is all readings of a sensor with the same time. */
   missing: number;
+  reports: number;
+  expected: number;
 }
 
 export interface SensorLedger extends Sums {

@@ -6,6 +6,7 @@ import { useResource } from '../api/resource.ts';
 import type { Audit, Sums } from '../api/types.ts';
 import { CheckIcon, CrossIcon } from '../parts/Icons.tsx';
 import { Answer, Empty } from '../parts/Says.tsx';
+import { completeness } from '../sensor/Completeness.tsx';
 import { count, share, whole } from '../words/numbers.ts';
 import { reasonOf } from '../words/reasons.ts';
 import { useTimes } from '../words/times.ts';
@@ -154,6 +155,16 @@ const SPANS = [
   { id: 'all', title: 'All', ms: 0 },
 ] as const;
 
+/** What no sum that must close tells. */
+function Also({ sums }: { sums: Sums }) {
+  const complete = completeness(sums);
+  return (
+    <p className="ledger-also">
+      {count(sums.missing, 'report')} missing{complete !== undefined && <> ({share(complete)} of those expected came)</>}, {count(sums.late, 'reading')} came late, {whole(sums.stamped)} stamped on receipt.
+    </p>
+  );
+}
+
 export function Ledger() {
   const [spanId, setSpan] = useState<(typeof SPANS)[number]['id']>('day');
   const [now] = useState(() => Date.now());
@@ -193,9 +204,7 @@ export function Ledger() {
                 { title: 'waiting', value: l.waiting },
               ]}
             />
-            <p className="ledger-also">
-              {count(l.missing, 'reading')} missing{l.accepted + l.missing > 0 && <> ({share(l.accepted / (l.accepted + l.missing))} of what was expected came)</>}, {whole(l.late)} came late, {whole(l.stamped)} stamped on receipt.
-            </p>
+            <Also sums={l} />
             <div className="ledger-more">
               <Rejected sums={l} />
               <Compare />

@@ -40,6 +40,11 @@ export function cellState(c: Cell): 'full' | 'part' | 'gone' | 'refused' | 'none
   return c.accepted > 0 ? 'full' : 'none';
 }
 
+/** The part of the reports expected that came, from 0 to 1; undefined where none was expected. */
+export function completeness(l: Pick<SensorLedger, 'reports' | 'expected'>): number | undefined {
+  return l.expected > 0 ? l.reports / l.expected : undefined;
+}
+
 const CELL_TITLE = { full: 'complete', part: 'some missing', gone: 'all missing', refused: 'some refused', none: 'nothing expected' };
 
 function Strip({ cells }: { cells: Cell[] }) {
@@ -85,9 +90,9 @@ export function Completeness({ id }: { id: string }) {
       <h2 id="complete-title">Completeness, last 24 hours</h2>
       <Answer kept={kept} what="the ledger" lines={3}>
         {(l) => {
-          const expected = l.accepted + l.missing;
+          const complete = completeness(l);
           const rejected = Object.entries(l.rejected).filter(([, n]) => n > 0);
-          if (l.received === 0 && expected === 0) {
+          if (l.received === 0 && complete === undefined) {
             return (
               <Empty title="The ledger has nothing of this sensor">
                 <p>Nothing was received in the last 24 hours. Let the sensor publish, then look again.</p>
@@ -97,9 +102,9 @@ export function Completeness({ id }: { id: string }) {
           return (
             <>
               <p className="complete-share">
-                <span className="number">{expected === 0 ? 'none' : share(l.accepted / expected)}</span>
+                <span className="number">{complete === undefined ? 'none' : share(complete)}</span>
                 <span>
-                  {whole(l.accepted)} of {whole(expected)} readings expected
+                  {whole(l.reports)} of {whole(l.expected)} reports expected
                 </span>
               </p>
               <Strip cells={cellsOf(l.minutes, (kept.at ?? now))} />
