@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,6 +60,21 @@ func TestLargeCityIsAskedForEachQuantityThatWasNotSeen(t *testing.T) {
 	calls := len(api.asked("sensors"))
 	if offered(t, to, "quantities?all=true&domain=energy&district=harbour"); len(api.asked("sensors")) != calls {
 		t.Error("the server is asked again at every key")
+	}
+}
+
+// Nothing is said not to be measured where it was not looked for.
+func TestManyChosenSensorsMakeNoClaim(t *testing.T) {
+	api := newTown(t, "")
+	at := "quantities?all=true&domain=traffic"
+	for i := range 60 {
+		at += fmt.Sprintf("&sensor=cam-%d", i)
+	}
+	if diff := cmp.Diff([]string{"intensity", "occupancy", "parking_status", "speed"}, offered(t, settings(t, api.URL, ""), at)); diff != "" {
+		t.Error(diff)
+	}
+	if calls := api.asked("sensors"); len(calls) > 0 {
+		t.Errorf("%d sensors were asked for", len(calls))
 	}
 }
 

@@ -177,19 +177,19 @@ func (d *Datasource) quantityChoices(ctx context.Context, params url.Values) ([]
 }
 
 // mostNamed is how many chosen sensors are looked at for what they measure.
-const mostNamed = 20
+const mostNamed = 50
 
-// measured are the quantities of some sensors.
+// measured are the quantities of some sensors; nil where too many are chosen to look at each.
 func (d *Datasource) measured(ctx context.Context, params url.Values, catalogue []city.Quantity) (map[string]bool, error) {
-	measured := make(map[string]bool)
-	if ids := params["sensor"]; len(ids) > 0 {
-		sensors, err := d.find(ctx, ids[:min(len(ids), mostNamed)])
-		for i := range sensors {
-			for _, name := range sensors[i].Quantities {
-				measured[name] = true
-			}
-		}
-		return measured, err
+	ids := params["sensor"]
+	if len(ids) > mostNamed {
+		return nil, nil
+	}
+	if len(ids) > 0 {
+		return d.whatIsMeasured.get(url.Values{"sensor": ids}.Encode(), func() (map[string]bool, error) {
+			sensors, err := d.find(ctx, ids)
+			return quantitiesOf(sensors), err
+		})
 	}
 	ask := url.Values{}
 	for _, key := range []string{"site", "district"} {
@@ -200,18 +200,23 @@ func (d *Datasource) measured(ctx context.Context, params url.Values, catalogue 
 	return d.whatIsMeasured.get(ask.Encode(), func() (map[string]bool, error) { return d.measuredAt(ctx, ask, catalogue) })
 }
 
-// measuredAt are the quantities of all sensors of some places. Where there are more than one answer holds, the server is asked for
-// each quantity that the first of them do not have.
-func (d *Datasource) measuredAt(ctx context.Context, places url.Values, catalogue []city.Quantity) (map[string]bool, error) {
+func quantitiesOf(sensors []city.Sensor) map[string]bool {
 	measured := make(map[string]bool)
-	ask := maps.Clone(places)
-	ask.Set("limit", strconv.Itoa(question.MaxRows))
-	sensors, total, err := d.city.Sensors(ctx, ask)
 	for i := range sensors {
 		for _, name := range sensors[i].Quantities {
 			measured[name] = true
 		}
 	}
+	return measured
+}
+
+// measuredAt are the quantities of all sensors of some places. Where there are more than one answer holds, the server is asked for
+// each quantity that the first of them do not have.
+func (d *Datasource) measuredAt(ctx context.Context, places url.Values, catalogue []city.Quantity) (map[string]bool, error) {
+	ask := maps.Clone(places)
+	ask.Set("limit", strconv.Itoa(question.MaxRows))
+	sensors, total, err := d.city.Sensors(ctx, ask)
+	measured := quantitiesOf(sensors)
 	if err != nil || total <= len(sensors) {
 		return measured, err
 	}

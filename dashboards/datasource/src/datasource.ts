@@ -125,7 +125,8 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
         others[other] = [value];
       }
     }
-    const items = await this.choices(list, others, '', 1000);
-    return items.map((c) => ({ text: c.label === c.value ? c.value : `${c.label} (${c.value})`, value: c.value }));
+    // Of quantities those come first that are measured.
+    const items = list === 'quantities' ? await this.offered(list, others) : await this.choices(list, others, '', 1000);
+    return items.map((c) => ({ text: c.label === c.value ? c.value : `${c.label} (${c.value})`, value: c.value, ...(c.group ? { group: c.group } : {}) }));
   }
 }

@@ -96,3 +96,13 @@ it('goes on live where the Live button of Explore asks for it', () => {
   }
   asked.mockRestore();
 });
+
+it('offers ad hoc filters the quantities that are measured first', async () => {
+  const { datasource, asked } = source();
+  asked.mockResolvedValueOnce({ items: [{ value: 'speed', label: 'Mean speed' }, { value: 'la10', label: 'LA10', group: 'Not measured here' }], total: 2 });
+  expect(await datasource.getTagValues({ key: 'quantity', filters: [{ key: 'district', operator: '=', value: 'harbour' }] })).toEqual([
+    { text: 'Mean speed (speed)', value: 'speed' },
+    { text: 'LA10 (la10)', value: 'la10', group: 'Not measured here' },
+  ]);
+  expect(asked).toHaveBeenCalledWith('quantities', { district: ['harbour'], all: 'true', limit: 1000 });
+});
