@@ -221,11 +221,33 @@ func showEvent(snapshot *registry.Snapshot, c *choice, e *ledger.Event) (Event, 
 	}
 	lasted := end.Sub(e.From)
 	shown.Kind = "silence"
-	shown.Text = fmt.Sprintf("no report for %s, one is expected every %s", lasted.Round(time.Second), e.Cadence)
+	shown.Text = fmt.Sprintf("no report for %s, one is expected every %s", inWords(lasted), inWords(e.Cadence))
 	if e.Missing > 0 {
 		shown.Text += fmt.Sprintf("; %d missing", e.Missing)
 	}
 	return shown, lasted > 2*e.Cadence+silenceGrace
+}
+
+// inWords writes a duration for people, to the second: its largest unit and the one below it, where that is not 0.
+func inWords(d time.Duration) string {
+	d = d.Round(time.Second)
+	units := []struct {
+		name   string
+		length time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		if d < u.length && u.name != "s" {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", d/u.length, u.name)
+		if i+1 < len(units) {
+			if rest := d % u.length / units[i+1].length; rest > 0 {
+				text += fmt.Sprintf(" %d %s", rest, units[i+1].name)
+			}
+		}
+		return text
+	}
+	return ""
 }
 
 func clockText(e *ledger.Event) string {

@@ -130,6 +130,22 @@ func TestAccountsOfSensorsPutFirstWhatNeedsAttention(t *testing.T) {
 	}
 }
 
+func TestTextsOfSilencesAreForPeople(t *testing.T) {
+	s := start(t, nil)
+	aCity(s)
+	at := time.UnixMilli(1772366400000)
+	for lasted, want := range map[time.Duration]string{
+		218600 * time.Millisecond:   "no report for 3 min 39 s, one is expected every 15 s",
+		2*time.Hour + 3*time.Second: "no report for 2 h, one is expected every 15 s",
+		25*time.Hour + time.Minute:  "no report for 1 d 1 h, one is expected every 15 s",
+	} {
+		s.ledger.events = []ledger.Event{{Kind: ledger.Silent, Sensor: "air-1", From: at, To: at.Add(lasted), Cadence: 15 * time.Second}}
+		if got := decode[api.EventList](s.get("/api/v1/events?from=2026-03-01T12:00:00Z")); len(got.Items) != 1 || got.Items[0].Text != want {
+			t.Errorf("after %s: %+v, want %q", lasted, got.Items, want)
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	s := start(t, nil)
 	aCity(s)
@@ -151,7 +167,7 @@ func TestEvents(t *testing.T) {
 		got.Items[2].Text = ""
 	}
 	want := []api.Event{
-		{Kind: "silence", Sensor: "air-1", Site: "market", District: "old-town", From: api.TimeOf(at(0)), To: &to, Text: "no report for 30m0s, one is expected every 1m0s; 29 missing"},
+		{Kind: "silence", Sensor: "air-1", Site: "market", District: "old-town", From: api.TimeOf(at(0)), To: &to, Text: "no report for 30 min, one is expected every 1 min; 29 missing"},
 		{Kind: "clock", Sensor: "loop-1", Site: "ring", District: "harbour", From: api.TimeOf(at(60)), To: &clockTo, Text: "the times of 7 readings lay in the future, the time of 1 reading was older than what is kept; look at its clock"},
 		{Kind: "silence", Sensor: "air-2", Site: "market", District: "old-town", From: api.TimeOf(at(90))},
 	}
