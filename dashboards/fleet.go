@@ -69,7 +69,7 @@ func fleetDevices() []Panel {
 		table(text{"Edge bridges and their firmware", "Each bridge (lamppost-bridge) as it described itself last: its version, how long it runs, how many of its sensors it cannot read, and what waits for the link. All bridges, whatever districts are chosen. Empty where sensors publish without a bridge.", ""},
 			[]string{"Bridge", "Title", "State", "Firmware", "Uptime", "Failing", "Waiting"}, bridges).colouredState("State").
 			override(Matcher{"byName", "Failing"}, Property{"thresholds", thresholds(noneBands)}, Property{"color", Color{Mode: "thresholds"}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}}, Property{"custom.width", 65}).
-			width("Bridge", 100).width("State", 70).width("Firmware", 140).width("Uptime", 90).width("Waiting", 70).at(12, 12, 12, 7),
+			width("Bridge", 100).width("State", 70).width("Uptime", 90).width("Waiting", 70).at(12, 12, 12, 7),
 	}
 }
 
@@ -79,7 +79,7 @@ func fleetCourse() []Panel {
 		timeSeries(text{"Completeness over time", "Part of the readings expected that came, by step.", "No sensor with a cadence is registered here"}, ledger(question.Steps)).
 			unit("percentunit").points(100).transformed(only("time", "Completeness")...).colored(green).
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 19, 8, 7),
-		timeSeries(text{"Late, duplicate, rejected, missing", "Readings that did not simply come, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own.", "Everything came as it should"}, ledger(question.Steps)).
+		timeSeries(text{"What did not simply come", "Late, stamped, duplicate, rejected and missing readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own.", "Everything came as it should"}, ledger(question.Steps)).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
 			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 19, 8, 7),
 		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none.", ""}, []string{"From", "Event", "Sensor", "Text"}, events).

@@ -169,7 +169,7 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	p.Options = BarGaugeOptions{
 		ReduceOptions: Reduce{Values: true, Calcs: []string{"lastNotNull"}, Fields: fields, Limit: limit}, DisplayMode: "basic", Orientation: "horizontal",
-		ValueMode: "color", ShowUnfilled: true, Text: TextSize{TitleSize: 12, ValueSize: 15}, NamePlacement: "left", Sizing: "auto", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 40,
+		ValueMode: "color", ShowUnfilled: true, Text: TextSize{TitleSize: 12, ValueSize: 15}, NamePlacement: "left", Sizing: "manual", MinVizHeight: 12, MinVizWidth: 8, MaxVizHeight: 40,
 	}
 	return p
 }

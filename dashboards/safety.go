@@ -96,7 +96,7 @@ func surroundings() []Panel {
 		table(text{
 			"Waste containers", "How full each container is now, the fullest first.", "",
 		}, []string{"Sensor", "Place", "Filling level of waste container"}, newest("filling_level")).transformed(sorted("Filling level of waste container", true)).
-			gaugedIn("Filling level of waste container", fullBands).
+			gaugedIn("Filling level of waste container", fullBands).percent("Filling level of waste container").
 			override(Matcher{"byName", "Filling level of waste container"}, Property{"displayName", "Full"}, Property{"custom.width", 120}).width("Sensor", 95).opening().at(18, 19, 6, 7),
 	}
 }

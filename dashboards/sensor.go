@@ -49,9 +49,9 @@ func sensorReadings() []Panel {
 		geomap(text{"Where it stands", "The sensor's site, in the colour of its state.", "It has no place, or there is no such sensor"}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 10),
 		table(text{"Newest readings", "The newest value of each quantity and channel.", ""},
 			[]string{"Measured quantity", "Channel", "Value", "Unit", "In words", "Measured"}, now).
-			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 125).at(0, 14, 10, 11),
+			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 140).at(0, 14, 11, 11),
 		bars(text{"What came of its readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late.", "It was not expected to report in this time, or there is no such sensor"},
-			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(10, 14, 7, 11),
+			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(11, 14, 6, 11),
 		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen; in the colours of the panel above.", "It reported nothing in the last 15 minutes, or there is no such sensor"},
 			coming).byQuantity().since("15m").unnamed().at(17, 14, 7, 11),
 	}
