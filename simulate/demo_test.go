@@ -156,12 +156,20 @@ func build(t *testing.T, seed uint64, sensors int) *city.City {
 }
 
 type memory struct {
-	rows int
-	plan []byte
+	rows     int
+	cadences map[string]string
+	plan     []byte
 }
 
 func (m *memory) Register(_ context.Context, table io.Reader) error {
 	rows, err := csv.NewReader(table).ReadAll()
+	if m.cadences == nil {
+		m.cadences = map[string]string{}
+	}
+	for _, row := range rows[1:] {
+		seconds, _ := time.ParseDuration(row[9] + "s")
+		m.cadences[row[0]] = seconds.String()
+	}
 	m.rows += len(rows) - 1
 	return err
 }
@@ -169,6 +177,29 @@ func (m *memory) Register(_ context.Context, table io.Reader) error {
 func (m *memory) PutPlan(_ context.Context, geojson []byte) error {
 	m.plan = geojson
 	return nil
+}
+
+// TestAThinnerCityIsRegisteredAsSuch: what is expected of a city that is to send half of its messages is half as much.
+func TestAThinnerCityIsRegisteredAsSuch(t *testing.T) {
+	broker := uplinktest.New(t, uplinktest.AckAll)
+	sum := 0.0
+	for _, s := range build(t, 1, 20).Sensors() {
+		sum += 1 / s.Cadence.Seconds()
+	}
+	for rate, want := range map[float64]time.Duration{sum / 2: 2, 10 * sum: 1, simulate.NaturalRate: 1} {
+		cfg := simulate.DemoConfig(20)
+		cfg.Rate, cfg.Count, cfg.MQTT.URL, cfg.BackfillRate = rate, 1, "mqtt://"+broker.Address(), 0
+		cfg.For = time.Millisecond
+		var registry memory
+		if _, err := simulate.Demo(t.Context(), cfg, &registry, quiet()); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range build(t, 1, 20).Sensors() {
+			if got := registry.cadences[string(s.ID)]; got != (want * s.Cadence).String() {
+				t.Errorf("at %g messages a second %s, which would report every %s, is registered with %s", rate, s.ID, s.Cadence, got)
+			}
+		}
+	}
 }
 
 func TestRegistersThroughTheAPI(t *testing.T) {

@@ -48,7 +48,7 @@ func run(ctx context.Context, cfg Config, registrar register.Registrar, log *slo
 		return Report{}, err
 	}
 	if registrar != nil {
-		if err := introduce(ctx, c, registrar, cfg.ImportRows); err != nil {
+		if err := introduce(ctx, cfg, c, registrar); err != nil {
 			return Report{}, err
 		}
 		log.Info("city registered", "sensors", cfg.Sensors)
@@ -76,12 +76,14 @@ func run(ctx context.Context, cfg Config, registrar register.Registrar, log *slo
 	return report, err
 }
 
-// introduce registers all sensors, a bounded number with each request, and then the plan.
-func introduce(ctx context.Context, c *city.City, r register.Registrar, rows int) error {
-	for from := 0; from < len(c.Sensors()); from += rows {
-		to := min(from+rows, len(c.Sensors()))
+// introduce registers all sensors, a bounded number with each request, and then the plan. Nobody is to expect more of them than
+// cfg lets them send.
+func introduce(ctx context.Context, cfg Config, c *city.City, r register.Registrar) error {
+	stretch := max(1, stretched(cfg, c))
+	for from := 0; from < len(c.Sensors()); from += cfg.ImportRows {
+		to := min(from+cfg.ImportRows, len(c.Sensors()))
 		var table bytes.Buffer
-		if err := c.WriteCSV(&table, from, to); err != nil {
+		if err := c.WriteCSV(&table, from, to, stretch); err != nil {
 			return err
 		}
 		if err := r.Register(ctx, &table); err != nil {

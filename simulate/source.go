@@ -61,13 +61,21 @@ func newSource(cfg Config, c *city.City, pub *uplink.Publisher, log *slog.Logger
 	return s
 }
 
-// natural is how many messages a second the city sends at its own cadences.
-func (s *source) natural() float64 {
+// natural is how many messages a second a city sends at its own cadences.
+func natural(c *city.City) float64 {
 	sum := 0.0
-	for _, sensor := range s.city.Sensors() {
+	for _, sensor := range c.Sensors() {
 		sum += 1 / sensor.Cadence.Seconds()
 	}
 	return sum
+}
+
+// stretched is by what a city's cadences are multiplied to give the rate.
+func stretched(cfg Config, c *city.City) float64 {
+	if cfg.Rate <= 0 {
+		return 1
+	}
+	return natural(c) / cfg.Rate
 }
 
 // everyTimes is each sensor's cadence times factor, in microseconds.
@@ -88,7 +96,7 @@ func (s *source) run(ctx context.Context) error {
 		s.deadline = now.Add(s.cfg.For)
 	}
 	if s.cfg.Backfill > 0 {
-		s.past = s.newPast(now, s.everyTimes(s.stretch()))
+		s.past = s.newPast(now, s.everyTimes(stretched(s.cfg, s.city)))
 	}
 	for s.cfg.BackfillRate == 0 && s.past != nil {
 		if err := s.recall(ctx, now); err != nil {
@@ -131,7 +139,7 @@ func (s *source) present(ctx context.Context, now time.Time) error {
 	if s.cfg.Backfill > 0 {
 		phase = func(i int) float64 { return s.phase(i) - 1 }
 	}
-	plan := newSchedule(now.UnixMicro(), s.everyTimes(s.stretch()), phase)
+	plan := newSchedule(now.UnixMicro(), s.everyTimes(stretched(s.cfg, s.city)), phase)
 	if s.past != nil {
 		if err := s.speakFirst(ctx, plan); err != nil {
 			return err
@@ -160,14 +168,6 @@ func (s *source) speakFirst(ctx context.Context, plan *schedule) error {
 	return nil
 }
 
-// stretch is by what the cadences are multiplied to give the rate.
-func (s *source) stretch() float64 {
-	if s.cfg.Rate <= 0 {
-		return 1
-	}
-	return s.natural() / s.cfg.Rate
-}
-
 // fastest is more messages a second than any broker on one machine acknowledges.
 const fastest = 100_000
 
@@ -184,7 +184,7 @@ func (s *source) before() time.Duration {
 		messages *= 1.1 // some of them are not sent
 	}
 	// Each sensor reports once in each of its cadences, but its first report comes somewhere in the first one.
-	seconds := (messages + float64(len(s.topics))) / s.natural()
+	seconds := (messages + float64(len(s.topics))) / natural(s.city)
 	return time.Duration(min(seconds, 50*365*24*3600) * float64(time.Second))
 }
 

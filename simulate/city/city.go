@@ -146,8 +146,9 @@ func (c *City) GeoJSON() ([]byte, error) { return c.plan.GeoJSON() }
 // CSVHeader is the first line of the registry's import format.
 const CSVHeader = "sensor,title,site,site_title,district,district_title,lon,lat,publisher,cadence_s,quantities"
 
-// WriteCSV writes the sensors from index from to below to in the registry's import format, header included.
-func (c *City) WriteCSV(w io.Writer, from, to int) error {
+// WriteCSV writes the sensors from index from to below to in the registry's import format, header included. Their cadences are
+// multiplied by stretch, for a city that is made to report less often than it would.
+func (c *City) WriteCSV(w io.Writer, from, to int, stretch float64) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(strings.Split(CSVHeader, ",")); err != nil {
 		return err
@@ -156,7 +157,7 @@ func (c *City) WriteCSV(w io.Writer, from, to int) error {
 		site := c.places[s.Site].Site
 		row := []string{
 			string(s.ID), s.Title, site.ID, site.Title, site.District, site.DistrictTitle, degrees(site.Lon), degrees(site.Lat), "",
-			strconv.Itoa(int(s.Cadence / time.Second)), strings.Join(s.Quantities, " "),
+			strconv.Itoa(int(math.Ceil(s.Cadence.Seconds() * stretch))), strings.Join(s.Quantities, " "),
 		}
 		if err := out.Write(row); err != nil {
 			return err

@@ -67,7 +67,7 @@ func TestSameSeedGivesTheSameCityAndValuesInAnyOrder(t *testing.T) {
 func sheet(t *testing.T, c *city.City) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := c.WriteCSV(&b, 0, len(c.Sensors())); err != nil {
+	if err := c.WriteCSV(&b, 0, len(c.Sensors()), 1); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
