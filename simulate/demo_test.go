@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -157,21 +158,25 @@ func build(t *testing.T, seed uint64, sensors int) *city.City {
 
 type memory struct {
 	rows     int
-	cadences map[string]string
+	cadences map[string]float64
 	plan     []byte
 }
 
 func (m *memory) Register(_ context.Context, table io.Reader) error {
 	rows, err := csv.NewReader(table).ReadAll()
+	if err != nil {
+		return err
+	}
 	if m.cadences == nil {
-		m.cadences = map[string]string{}
+		m.cadences = map[string]float64{}
 	}
 	for _, row := range rows[1:] {
-		seconds, _ := time.ParseDuration(row[9] + "s")
-		m.cadences[row[0]] = seconds.String()
+		if m.cadences[row[0]], err = strconv.ParseFloat(row[9], 64); err != nil {
+			return err
+		}
 	}
 	m.rows += len(rows) - 1
-	return err
+	return nil
 }
 
 func (m *memory) PutPlan(_ context.Context, geojson []byte) error {
@@ -186,7 +191,7 @@ func TestAThinnerCityIsRegisteredAsSuch(t *testing.T) {
 	for _, s := range build(t, 1, 20).Sensors() {
 		sum += 1 / s.Cadence.Seconds()
 	}
-	for rate, want := range map[float64]time.Duration{sum / 2: 2, 10 * sum: 1, simulate.NaturalRate: 1} {
+	for rate, stretch := range map[float64]float64{sum / 2: 2, 10 * sum: 1, simulate.NaturalRate: 1} {
 		cfg := simulate.DemoConfig(20)
 		cfg.Rate, cfg.Count, cfg.MQTT.URL, cfg.BackfillRate = rate, 1, "mqtt://"+broker.Address(), 0
 		cfg.For = time.Millisecond
@@ -195,8 +200,8 @@ func TestAThinnerCityIsRegisteredAsSuch(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range build(t, 1, 20).Sensors() {
-			if got := registry.cadences[string(s.ID)]; got != (want * s.Cadence).String() {
-				t.Errorf("at %g messages a second %s, which would report every %s, is registered with %s", rate, s.ID, s.Cadence, got)
+			if got := registry.cadences[string(s.ID)]; got != stretch*s.Cadence.Seconds() {
+				t.Errorf("at %g messages a second %s, which would report every %s, is registered with %g s", rate, s.ID, s.Cadence, got)
 			}
 		}
 	}
