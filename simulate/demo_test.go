@@ -27,7 +27,7 @@ import (
 )
 
 func TestDemoSendsItsPastBesideThePresent(t *testing.T) {
-	const sensors = 40
+	const sensors = 20
 	broker := uplinktest.New(t, uplinktest.AckAll)
 	cfg := simulate.DemoConfig(sensors)
 	cfg.Sins, cfg.BackfillSins, cfg.Backfill = "none", "none", simulate.DemoBackfill

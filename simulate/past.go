@@ -16,7 +16,7 @@ type past struct {
 	seed   uint64
 	step   int64   // microseconds
 	number int64   // of the step since 1970
-	last   int64   // number of the step with which the recent past begins
+	last   int64   // number of the first step of which no minute is sent
 	every  []int64 // microseconds between two reports of each sensor in a minute
 	phase  func(sensor int) float64
 	minute *schedule // of the step; nil before it begins
@@ -36,9 +36,10 @@ func (s *source) newPast(now time.Time, every []int64) *past {
 	step := s.cfg.BackfillStep.Microseconds()
 	of := func(t time.Time) int64 { return (t.UnixMicro() + step - 1) / step }
 	p := &past{
-		seed: scatter(s.cfg.Seed, 78), step: step, number: of(begin), last: of(recent), phase: s.phase,
+		seed: scatter(s.cfg.Seed, 78), step: step, number: of(begin), phase: s.phase,
 		recent: newSchedule(recent.UnixMicro(), every, s.phase), until: now.UnixMicro(), began: now, rate: s.cfg.BackfillRate,
 	}
+	p.last = of(recent.Add(-time.Duration(p.length()+p.spare()) * time.Microsecond)) // its minute ends before the recent past
 	for _, e := range every {
 		p.every = append(p.every, min(e, p.length())) // each reports at least once
 	}
@@ -48,10 +49,13 @@ func (s *source) newPast(now time.Time, every []int64) *past {
 // length is how long the minute of a step is, in microseconds.
 func (p *past) length() int64 { return min(p.step, time.Minute.Microseconds()) }
 
-// begin makes the minute of a step. It comes some seconds into the step, or what goes round in a minute and a half, as traffic
-// signals do, would always be seen at the same points.
+// spare is how long after the beginning of its step a minute may begin, in microseconds: a minute and a half, or what goes round
+// in that time, as traffic signals do, would always be seen at the same points.
+func (p *past) spare() int64 { return min(p.step-p.length(), 90*time.Second.Microseconds()) }
+
+// begin makes the minute of a step.
 func (p *past) begin() {
-	shift := min(p.step-p.length(), int64(fraction(p.seed, uint64(p.number))*90)*1e6)
+	shift := int64(fraction(p.seed, uint64(p.number))*float64(p.spare())) / 1e6 * 1e6
 	from := p.number*p.step + shift
 	p.minute, p.ends = newSchedule(from, p.every, p.phase), from+p.length()
 }
