@@ -23,6 +23,9 @@ type past struct {
 	ends   int64     // microseconds: where the minute ends
 	recent *schedule
 	until  int64 // microseconds: where the present begins
+	// newest is each sensor's newest report, and apart the time between two of those before it that have been sent
+	// beforehand, in microseconds; nil where none have.
+	newest, apart []int64
 
 	began time.Time
 	rate  float64 // messages a second
@@ -60,6 +63,24 @@ func (p *past) begin() {
 	p.minute, p.ends = newSchedule(from, p.every, p.phase), from+p.length()
 }
 
+// glance is about how far apart the reports of the recent past are that are sent beforehand. With those of the present that
+// come meanwhile they are fewer than the 32 of which ingest knows without asking the store that they are new.
+const glance = 4 * time.Minute
+
+// glanceAt leaves out of the past what is sent beforehand, beside a schedule of the present that has not begun.
+func (p *past) glanceAt(plan *schedule) {
+	p.newest, p.apart = make([]int64, len(plan.every)), make([]int64, len(plan.every))
+	for _, d := range plan.heap {
+		every := plan.every[d.sensor]
+		p.newest[d.sensor], p.apart[d.sensor] = d.at, max(1, glance.Microseconds()/every)*every
+	}
+}
+
+// glanced says whether a report of the recent past has been sent beforehand.
+func (p *past) glanced(d due) bool {
+	return p.apart != nil && (p.newest[d.sensor]-d.at)%p.apart[d.sensor] == 0
+}
+
 // due is how long the next message has to wait for its turn; with rate 0 none has.
 func (p *past) due(now time.Time) time.Duration {
 	if p.rate == 0 {
@@ -87,7 +108,7 @@ func (p *past) take() (sensor int, at telemetry.UnixMilli, ok bool) {
 			return 0, 0, false
 		}
 		p.recent.advance()
-		if d.at+p.recent.every[d.sensor] < p.until {
+		if d.at+p.recent.every[d.sensor] < p.until && !p.glanced(d) {
 			return d.sensor, telemetry.UnixMilli(d.at / 1000), true
 		}
 	}

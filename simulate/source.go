@@ -148,21 +148,35 @@ func (s *source) present(ctx context.Context, now time.Time) error {
 	return s.follow(ctx, plan, until)
 }
 
-// speakFirst has the sensors that are silent now say what they said last: nobody's past comes before its newest report.
+// speakFirst sends what is wanted at once: the newest report of every sensor, also of those that are silent now, and then a
+// glance at the hour before, the newest first. Nobody's past comes before its newest report.
 func (s *source) speakFirst(ctx context.Context, plan *schedule) error {
 	s.spoken = map[int]telemetry.UnixMilli{}
+	s.past.glanceAt(plan)
 	for _, d := range plan.heap {
 		silent := func(at int64) bool { return s.now.fleet.silent(d.sensor, telemetry.UnixMilli(at/1000)) }
 		at := d.at
 		for silent(at) && at > d.at-recentPast.Microseconds() {
 			at -= plan.every[d.sensor]
 		}
-		if at == d.at || silent(at) {
+		if silent(at) {
 			continue
 		}
 		s.spoken[d.sensor] = telemetry.UnixMilli(at / 1000)
 		if err := s.report(ctx, &s.now, d.sensor, s.spoken[d.sensor]); err != nil {
 			return err
+		}
+	}
+	for n := int64(1); n < 2*int64(recentPast/glance); n++ { // none are less than half a glance apart
+		for i := range s.topics {
+			back := n * s.past.apart[i]
+			at := telemetry.UnixMilli((s.past.newest[i] - back) / 1000)
+			if back >= recentPast.Microseconds() || at == s.spoken[i] {
+				continue
+			}
+			if err := s.report(ctx, &s.then, i, at); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -221,8 +235,10 @@ func (s *source) follow(ctx context.Context, plan *schedule, until int64) error 
 			}
 			continue
 		}
-		if err := s.report(ctx, &s.now, d.sensor, telemetry.UnixMilli(d.at/1000)); err != nil {
-			return err
+		if at := telemetry.UnixMilli(d.at / 1000); s.spoken[d.sensor] != at || s.spoken == nil {
+			if err := s.report(ctx, &s.now, d.sensor, at); err != nil {
+				return err
+			}
 		}
 		plan.advance()
 	}
