@@ -89,13 +89,17 @@ func (x *Executor) shards(p plan) ([]*tsdb.Shard, error) {
 	return x.Data.Shards(ids), nil
 }
 
-// atOnce is how many series of an answer are put together before they are sent, which bounds the memory.
-const atOnce = 64
+// seriesAtOnce and rowsAtOnce bound what is put together before it is sent, and with it the memory: some 100 bytes a row.
+const (
+	seriesAtOnce = 64
+	rowsAtOnce   = 200_000
+)
 
 // answer reads and sends one series of the answer after the other.
 func (r *reader) answer(to *query.ExecutionContext) error {
 	out := &parts{to: to}
-	for some := range slices.Chunk(r.groups, atOnce) {
+	size := max(1, min(seriesAtOnce, rowsAtOnce/int(r.steps)))
+	for some := range slices.Chunk(r.groups, size) {
 		rows := make([]*models.Row, len(some))
 		work, ctx := errgroup.WithContext(to)
 		work.SetLimit(runtime.GOMAXPROCS(0))
