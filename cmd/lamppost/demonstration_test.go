@@ -13,7 +13,7 @@ import (
 func TestADemonstrationHasBridgesAndBatteries(t *testing.T) {
 	city := endtoend.NewCity(t, lamppost.itself, "--demo", "300")
 	city.Start()
-	endtoend.Eventually(t, 30*time.Second, "three bridges are online, one of them older", func() error {
+	endtoend.Eventually(t, 2*time.Minute, "three bridges are online, one of them older", func() error {
 		var list api.BridgeList
 		if err := city.Get("/api/v1/bridges", &list); err != nil {
 			return err
@@ -34,7 +34,7 @@ func TestADemonstrationHasBridgesAndBatteries(t *testing.T) {
 		}
 		return nil
 	})
-	endtoend.Eventually(t, time.Minute, "batteries have told of themselves, and a few are low", func() error {
+	endtoend.Eventually(t, 4*time.Minute, "batteries have told of themselves, and a few are low", func() error {
 		var latest struct {
 			Items []struct {
 				Sensor string
