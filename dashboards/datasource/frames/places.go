@@ -29,6 +29,19 @@ func Sensors(items []city.Sensor) *data.Frame {
 	)
 }
 
+// Tally is how many sensors there are, and how many in each state.
+type Tally struct{ Sensors, OK, Silent, Never int }
+
+// States is one row of how many sensors are in which state.
+func States(t Tally) *data.Frame {
+	return table("states",
+		column("sensors", "Sensors", "short", []float64{float64(t.Sensors)}),
+		column("ok", "Reporting", "short", []float64{float64(t.OK)}),
+		column("silent", "Silent", "short", []float64{float64(t.Silent)}),
+		column("never", "Never seen", "short", []float64{float64(t.Never)}),
+	)
+}
+
 // Sites is a row for each site.
 func Sites(items []city.Site) *data.Frame {
 	type row = city.Site

@@ -177,6 +177,7 @@ func TestRealCityAnswersEveryKindOfQuery(t *testing.T) {
 		`{"kind":"sensors","sensors":["cam-3","nobody"]}`: 1,
 		`{"kind":"sensors","view":"sites"}`:               1,
 		`{"kind":"sensors","view":"districts"}`:           1,
+		`{"kind":"sensors","view":"states"}`:              1,
 		`{"kind":"sensors","view":"bridges"}`:             0,
 		`{"kind":"pipeline"}`:                             1,
 		`{"kind":"pipeline","view":"parts"}`:              -1,

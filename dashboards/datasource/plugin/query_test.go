@@ -42,6 +42,7 @@ func TestEveryKindOfQueryAnswersWithItsFrames(t *testing.T) {
 		"sensors_named":     `{"kind":"sensors","sensors":["air-1","gone-1"]}`,
 		"sensors_sites":     `{"kind":"sensors","view":"sites","districts":["harbour"]}`,
 		"sensors_districts": `{"kind":"sensors","view":"districts"}`,
+		"sensors_states":    `{"kind":"sensors","view":"states","filters":[{"key":"district","operator":"!=","value":"old-town"}]}`,
 		"sensors_bridges":   `{"kind":"sensors","view":"bridges","sensors":["bridge-7","bridge-8"]}`,
 		"pipeline":          `{"kind":"pipeline"}`,
 		"pipeline_parts":    `{"kind":"pipeline","view":"parts"}`,

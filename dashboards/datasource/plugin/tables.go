@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -78,113 +77,12 @@ func cut[T any](items []T, limit int) []T {
 	return items[:min(limit, len(items))]
 }
 
-// sensors answers with who is registered.
-func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) {
-	switch a.View {
-	case question.Sites:
-		sites, err := d.sites(ctx, a)
-		return shown(city.Call("sites", nil), frames.Sites(cut(sites, a.Limit))), err
-	case question.Districts:
-		districts, err := d.city.Districts(ctx)
-		districts = slices.DeleteFunc(slices.Clone(districts), func(s city.District) bool {
-			return len(a.Districts) > 0 && !slices.Contains(a.Districts, s.ID) ||
-				rejects(a.unwanted, func(key string) string { return map[string]string{"district": s.ID}[key] })
-		})
-		return shown(city.Call("districts", nil), frames.Districts(cut(districts, a.Limit))), err
-	}
-	if a.View == question.Bridges {
-		return d.bridges(ctx, a)
-	}
-	if len(a.Sensors) > 0 {
-		return d.named(ctx, a)
-	}
-	params := a.who()
-	params.Del("domain")
-	if len(a.Domains) == 1 { // the API takes one of them; of several the answer is sifted
-		params.Set("domain", a.Domains[0])
-	}
-	if len(a.States) == 1 {
-		params.Set("state", a.States[0])
-	}
-	if a.Search != "" {
-		params.Set("q", a.Search)
-	}
-	limit := a.Limit
-	if limit == 0 {
-		limit = question.MaxRows
-	}
-	params.Set("limit", strconv.Itoa(limit))
-	items, total, err := d.city.Sensors(ctx, params)
-	if err != nil {
-		return nil, err
-	}
-	rows := slices.DeleteFunc(items, func(s city.Sensor) bool {
-		return len(a.States) > 0 && !slices.Contains(a.States, s.State) || len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(name string) bool { return slices.Contains(s.Domains, name) }) ||
-			rejects(a.unwanted, sensorNames(s))
-	})
-	all := shown(city.Call("sensors", params), frames.Sensors(rows))
-	if total > limit && a.Limit == 0 {
-		warned(all[0], "there are "+strconv.Itoa(total)+" sensors, and the first "+strconv.Itoa(limit)+" are shown; choose districts, sites or an area")
-	}
-	return all, nil
-}
-
-func sensorNames(s city.Sensor) func(key string) string {
-	return func(key string) string {
-		return map[string]string{"sensor": s.ID, "site": s.Site, "district": s.District}[key]
-	}
-}
-
-// namedAtOnce is how many sensors are asked for at the same time.
-const namedAtOnce = 8
-
-// find asks for sensors by id, and returns those that are registered in the order of the ids.
-func (d *Datasource) find(ctx context.Context, ids []string) ([]city.Sensor, error) {
-	found, known, faults := make([]city.Sensor, len(ids)), make([]bool, len(ids)), make([]error, len(ids))
-	var running sync.WaitGroup
-	for worker := range min(namedAtOnce, len(ids)) {
-		running.Go(func() {
-			for i := worker; i < len(ids); i += namedAtOnce {
-				found[i], known[i], faults[i] = d.city.Sensor(ctx, ids[i])
-			}
-		})
-	}
-	running.Wait()
-	rows := make([]city.Sensor, 0, len(ids))
-	for i, s := range found {
-		if faults[i] != nil {
-			return nil, faults[i]
-		}
-		if known[i] {
-			rows = append(rows, s)
-		}
-	}
-	return rows, nil
-}
-
-// named answers with the sensors that the query names, those of them that are registered.
-func (d *Datasource) named(ctx context.Context, a asked) (data.Frames, error) {
-	found, err := d.find(ctx, a.Sensors)
-	if err != nil {
-		return nil, err
-	}
-	rows := slices.DeleteFunc(found, func(s city.Sensor) bool {
-		return len(a.Districts) > 0 && !slices.Contains(a.Districts, s.District) || len(a.Sites) > 0 && !slices.Contains(a.Sites, s.Site) ||
-			len(a.States) > 0 && !slices.Contains(a.States, s.State) || rejects(a.unwanted, sensorNames(s))
-	})
-	calls := make([]string, len(a.Sensors))
-	for i, id := range a.Sensors {
-		calls[i] = city.Call("sensors/"+url.PathEscape(id), nil)
-	}
-	return shown(strings.Join(calls, "\n"), frames.Sensors(cut(rows, a.Limit))), nil
-}
-
 // sites are those that the query wants.
 func (d *Datasource) sites(ctx context.Context, a asked) ([]city.Site, error) {
 	all, err := d.city.Sites(ctx)
 	var wanted []city.Site
 	for _, s := range all {
-		inside := a.Area == nil || s.Lon != nil && s.Lat != nil && *s.Lon >= a.Area.West && *s.Lon <= a.Area.East && *s.Lat >= a.Area.South && *s.Lat <= a.Area.North
+		inside := a.Area == nil || within(a.Area, s.Lon, s.Lat)
 		if !inside || len(a.Sites) > 0 && !slices.Contains(a.Sites, s.ID) || len(a.Districts) > 0 && !slices.Contains(a.Districts, s.District) ||
 			len(a.States) > 0 && !slices.Contains(a.States, s.State) || len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(name string) bool { return slices.Contains(s.Domains, name) }) ||
 			a.Search != "" && !matches(a.Search, s.ID, s.Title) ||

@@ -52,6 +52,9 @@ const (
 	// Districts is, of Sensors, a row for each district.
 	Districts View = "districts"
 
+	// States is, of Sensors, one row with how many sensors there are and how many are in each state, with a site or without.
+	States View = "states"
+
 	// Bridges is, of Sensors, a row for each edge bridge that has reported.
 	Bridges View = "bridges"
 
@@ -186,7 +189,7 @@ func Views(k Kind) []View {
 	case Ledger:
 		return []View{Totals, Steps, Reasons, Each}
 	case Sensors:
-		return []View{List, Sites, Districts, Bridges}
+		return []View{List, Sites, Districts, States, Bridges}
 	case Pipeline:
 		return []View{Totals, Parts}
 	case History, Events:

@@ -1,0 +1,87 @@
+package plugin_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+// fleet answers for sensors as the API does: by district and state, the first of them, and how many there are.
+func fleet(t *testing.T) *town {
+	t.Helper()
+	type sensor struct {
+		ID         string   `json:"id"`
+		Title      string   `json:"title"`
+		Site       string   `json:"site"`
+		District   string   `json:"district"`
+		Quantities []string `json:"quantities"`
+		Domains    []string `json:"domains"`
+		State      string   `json:"state"`
+	}
+	all := []sensor{
+		{"cam-1", "Camera at the quay", "quay-1", "harbour", []string{"speed", "intensity"}, []string{"traffic"}, "ok"},
+		{"cam-2", "Camera at the market", "market", "old-town", []string{"speed"}, []string{"traffic"}, "silent"},
+		{"air-1", "Air at the quay", "quay-1", "harbour", []string{"no2"}, []string{"safety"}, "ok"},
+		{"air-2", "Air in a box", "", "", []string{"no2"}, []string{"safety"}, "silent"},
+		{"air-3", "Air in a drawer", "", "", []string{"no2"}, []string{"safety"}, "never"},
+	}
+	api := newTown(t, "")
+	api.handle("sensors", func(w http.ResponseWriter, r *http.Request) {
+		params := r.URL.Query()
+		found := slices.DeleteFunc(slices.Clone(all), func(s sensor) bool {
+			return params.Has("district") && !slices.Contains(params["district"], s.District) || params.Has("state") && params.Get("state") != s.State ||
+				params.Has("domain") && !slices.Contains(s.Domains, params.Get("domain"))
+		})
+		total, limit := len(found), 0
+		if _, err := fmt.Sscan(params.Get("limit"), &limit); err != nil {
+			t.Errorf("limit: %v", err)
+		}
+		writeJSON(w, map[string]any{"items": found[:min(limit, total)], "total": total})
+	})
+	for _, s := range all {
+		api.handle("sensors/"+s.ID, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s) })
+	}
+	return api
+}
+
+// row is the first row of a table of numbers, by name of the column.
+func row(t *testing.T, frame *data.Frame) map[string]float64 {
+	t.Helper()
+	found := make(map[string]float64, len(frame.Fields))
+	for _, field := range frame.Fields {
+		v, err := field.FloatAt(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[field.Name] = v
+	}
+	return found
+}
+
+// Sensors that stand nowhere are sensors too.
+func TestStatesCountSensorsWithASiteOrWithout(t *testing.T) {
+	api := fleet(t)
+	for query, want := range map[string]map[string]float64{
+		`"limit":0`:               {"sensors": 5, "ok": 2, "silent": 2, "never": 1},
+		`"districts":["harbour"]`: {"sensors": 2, "ok": 2, "silent": 0, "never": 0},
+		`"districts":["suburb"]`:  {"sensors": 0, "ok": 0, "silent": 0, "never": 0},
+		`"domains":["safety"]`:    {"sensors": 3, "ok": 1, "silent": 1, "never": 1},
+		`"states":["silent"]`:     {"sensors": 2, "ok": 0, "silent": 2, "never": 0},
+		`"states":["ok","never"]`: {"sensors": 3, "ok": 2, "silent": 0, "never": 1},
+		`"sensors":["cam-2"]`:     {"sensors": 1, "ok": 0, "silent": 1, "never": 0},
+		`"domains":["safety","energy"],"filters":[{"key":"sensor","operator":"!=","value":"air-1"}]`: {"sensors": 2, "ok": 0, "silent": 1, "never": 1},
+	} {
+		answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"sensors","view":"states",`+query+`}`)
+		if answer.Error != nil || len(answer.Frames) != 1 || answer.Frames[0].Rows() != 1 {
+			t.Errorf("%s: %v %v", query, answer.Error, answer.Frames)
+			continue
+		}
+		if diff := cmp.Diff(want, row(t, answer.Frames[0])); diff != "" {
+			t.Errorf("%s\n%s", query, diff)
+		}
+	}
+}
