@@ -88,11 +88,22 @@ func autoStep(from, to time.Time, maxPoints int, shortest time.Duration) time.Du
 	}
 	span := to.Sub(from)
 	points := int64(max(maxPoints, 2))
+	var fits time.Duration
 	for _, step := range steps {
 		// One more than the span holds: the first and the last may be cut.
-		if step >= shortest && int64(span/step)+1 < points {
+		if step < shortest || int64(span/step)+1 >= points {
+			continue
+		}
+		if fits == 0 {
+			fits = step
+		}
+		// Steps of whole cadences have as many reports each, so that sums do not go up and down.
+		if shortest > 0 && step%shortest == 0 && step <= 6*fits {
 			return step
 		}
+	}
+	if fits > 0 {
+		return fits
 	}
 	const month = 28 * day
 	months := max(int64(span/month)/(points-1), int64((shortest-1)/month)) + 1

@@ -33,6 +33,8 @@ type collector struct {
 	series    map[seriesKey]*HistorySeries
 	points    int
 	truncated bool
+	// turns is true while values are directions: the store's go from -180 to 180 degrees.
+	turns bool
 }
 
 func (c *collector) add(s store.Series, quantities []*telemetry.Quantity) error {
@@ -67,6 +69,9 @@ func (c *collector) add(s store.Series, quantities []*telemetry.Quantity) error 
 			if c.points >= c.cfg.MaxPoints {
 				c.truncated = true
 				return errFull
+			}
+			if c.turns && value < 0 {
+				value = math.Mod(value+360, 360)
 			}
 			series.Points = append(series.Points, Point{Time: s.Times[r], Value: value})
 			c.points++

@@ -113,6 +113,8 @@ func TestStepIsChosenForPoints(t *testing.T) {
 		want     time.Duration
 	}{
 		{"the shortest that fits", day, 500, 0, 1, 5 * time.Minute},
+		{"of whole cadences", 2 * time.Hour, 500, 20 * time.Second, 1, time.Minute},
+		{"of whole cadences, the shortest", 2 * time.Hour, 500, time.Minute, 1, time.Minute},
 		{"never shorter than asked for", time.Hour, 500, 45 * time.Second, 1, time.Minute},
 		{"also where that is long", time.Hour, 500, 40 * day, 1, 56 * day},
 		{"all series fit into one answer", 30 * day, 500, 0, 10, 12 * time.Hour},

@@ -28,7 +28,8 @@ type HistoryQuery struct {
 	// before From; 0 asks for the readings themselves, unless Points is set.
 	Step time.Duration
 	// Points, if not 0, has the shortest step of AutoStep chosen that makes at most so many of each series, leaves room for
-	// all of them, and is not shorter than Shortest. Step must be 0 then.
+	// all of them, and is not shorter than Shortest, which it holds a whole number of times where such a step is at most six
+	// times as long. Step must be 0 then.
 	Points   int
 	Shortest time.Duration
 	Agg      Agg
@@ -127,24 +128,34 @@ func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, e
 	}
 	c := collector{cfg: h.cfg, perSeries: share, series: map[seriesKey]*HistorySeries{}}
 	for _, domain := range telemetry.Domains() {
-		var quantities []*telemetry.Quantity
-		for _, id := range q.Quantities {
-			if one := id.Quantity(); one.Domain == domain && !slices.Contains(quantities, one) {
-				quantities = append(quantities, one)
+		// Quantities whose means are made in different ways cannot be asked for in one statement.
+		for _, mean := range []telemetry.Mean{telemetry.Arithmetic, telemetry.Energetic, telemetry.Circular} {
+			quantities := chosen(q.Quantities, domain, mean)
+			if len(quantities) == 0 {
+				continue
 			}
-		}
-		if len(quantities) == 0 {
-			continue
-		}
-		c.rows = map[rowKey]int{}
-		err := h.answer(ctx, domain, quantities, q, c.perSeries+1, func(s store.Series) error { return c.add(s, quantities) })
-		if err != nil && !errors.Is(err, errFull) {
-			return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
+			c.rows = map[rowKey]int{}
+			c.turns = mean == telemetry.Circular && q.Step > 0
+			err := h.answer(ctx, domain, quantities, q, c.perSeries+1, func(s store.Series) error { return c.add(s, quantities) })
+			if err != nil && !errors.Is(err, errFull) {
+				return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
+			}
 		}
 	}
 	result := c.result()
 	result.Step = q.Step
 	return result, nil
+}
+
+// chosen are the quantities of a domain with a mean, each once.
+func chosen(ids []telemetry.QuantityID, domain telemetry.Domain, mean telemetry.Mean) []*telemetry.Quantity {
+	var all []*telemetry.Quantity
+	for _, id := range ids {
+		if one := id.Quantity(); one.Domain == domain && one.Mean == mean && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 func (h *History) check(q HistoryQuery) error {

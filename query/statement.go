@@ -54,39 +54,63 @@ func (g Group) tags() []string {
 	return tags
 }
 
-// statement writes the question in InfluxQL, with a column for each quantity, in their order.
+// statement writes the question in InfluxQL, with a column for each quantity, in their order. Where they are averaged, they
+// have one and the same Mean.
 func statement(domain telemetry.Domain, quantities []*telemetry.Quantity, q HistoryQuery, limit int) string {
-	var b strings.Builder
-	b.WriteString("SELECT ")
-	for i, one := range quantities {
-		if i > 0 {
-			b.WriteString(", ")
-		}
+	from := influx.QuoteIdent(domain.String()) + " WHERE " + conditions(q)
+	var columns, parts []string
+	for _, one := range quantities {
 		field := influx.QuoteIdent(one.Name)
-		if q.Step == 0 {
-			b.WriteString(field)
-		} else {
-			fmt.Fprintf(&b, "%s AS %s", q.Agg.Of(one).call(field), field)
+		mean, inParts := meanInParts(one, q)
+		switch {
+		case q.Step == 0:
+			columns = append(columns, field)
+		case inParts:
+			columns = append(columns, mean.Whole+" AS "+field)
+			parts = append(parts, mean.Parts)
+		default:
+			columns = append(columns, q.Agg.Of(one).call(field)+" AS "+field)
 		}
 	}
-	fmt.Fprintf(&b, " FROM %s WHERE %s", influx.QuoteIdent(domain.String()), influx.Between(q.From, q.To))
-	if len(q.Sensors) > 0 {
-		b.WriteString(" AND " + anyOf(q.Sensors))
-	}
-	if len(q.Sites) > 0 {
-		b.WriteString(" AND " + anyTag("site", q.Sites))
-	}
-	if len(q.Districts) > 0 {
-		b.WriteString(" AND " + anyTag("district", q.Districts))
-	}
-	if q.Channel != nil {
-		fmt.Fprintf(&b, ` AND "channel" = %s`, influx.QuoteString(*q.Channel))
+	if len(parts) > 0 {
+		all := (BySensor | BySite | ByDistrict | ByChannel).tags()
+		from = fmt.Sprintf("(SELECT %s FROM %s GROUP BY %s) WHERE %s", strings.Join(parts, ", "), from, strings.Join(all, ", "), influx.Between(q.From, q.To))
 	}
 	by := q.Group.tags()
 	if q.Step > 0 {
 		by = append(by, fmt.Sprintf("time(%dms) fill(none)", q.Step.Milliseconds()))
 	}
-	b.WriteString(" GROUP BY " + strings.Join(by, ", "))
-	fmt.Fprintf(&b, " LIMIT %d", limit)
-	return b.String()
+	return fmt.Sprintf("SELECT %s FROM %s GROUP BY %s LIMIT %d", strings.Join(columns, ", "), from, strings.Join(by, ", "), limit)
+}
+
+// conditions says which readings are asked for.
+func conditions(q HistoryQuery) string {
+	all := []string{influx.Between(q.From, q.To)}
+	if len(q.Sensors) > 0 {
+		all = append(all, anyOf(q.Sensors))
+	}
+	if len(q.Sites) > 0 {
+		all = append(all, anyTag("site", q.Sites))
+	}
+	if len(q.Districts) > 0 {
+		all = append(all, anyTag("district", q.Districts))
+	}
+	if q.Channel != nil {
+		all = append(all, `"channel" = `+influx.QuoteString(*q.Channel))
+	}
+	return strings.Join(all, " AND ")
+}
+
+// meanInParts tells how the store makes the mean of a quantity for which it has no function.
+func meanInParts(one *telemetry.Quantity, q HistoryQuery) (influx.MeanInParts, bool) {
+	if q.Step == 0 || q.Agg.Of(one) != Mean {
+		return influx.MeanInParts{}, false
+	}
+	switch one.Mean {
+	case telemetry.Energetic:
+		return influx.EnergeticMean(one.Name), true
+	case telemetry.Circular:
+		return influx.CircularMean(one.Name), true
+	}
+	return influx.MeanInParts{}, false
 }

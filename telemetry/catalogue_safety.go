@@ -87,7 +87,7 @@ var safetyQuantities = []Quantity{
 	},
 	{
 		Name: "laeq", Title: "Equivalent noise level", Domain: Safety, Kind: Gauge, Unit: SoundLevel, Min: 0, Max: 194,
-		Model: "NoiseLevelObserved.LAeq",
+		Mean: Energetic, Model: "NoiseLevelObserved.LAeq",
 	},
 	{
 		Name: "lamax", Title: "Highest noise level", Domain: Safety, Kind: Gauge, Unit: SoundLevel, Min: 0, Max: 194,
@@ -266,7 +266,7 @@ var safetyQuantities = []Quantity{
 	},
 	{
 		Name: "wind_direction", Title: "Wind comes from", Domain: Safety, Kind: Gauge, Unit: Degree, Min: 0, Max: 360,
-		Model: "AirQualityObserved.windDirection",
+		Mean: Circular, Model: "AirQualityObserved.windDirection",
 	},
 	{
 		Name: "wind_gust", Title: "Wind gust", Domain: Safety, Kind: Gauge, Unit: MetrePerSecond, Min: 0, Max: 120,

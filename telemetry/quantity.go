@@ -67,6 +67,32 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// Mean is a way to make one value of several.
+type Mean uint8
+
+// The means.
+const (
+	// Arithmetic is the sum by the number.
+	Arithmetic Mean = iota
+	// Energetic is that of equivalent levels: 10 lg of the mean of 10^(level/10), for it is the energy that adds up (ISO 1996-1,
+	// section 3.1.7).
+	Energetic
+	// Circular is that of directions in degrees: the direction of the mean of the unit vectors, from 0 up to 360, so that 350 and
+	// 10 make 0.
+	Circular
+)
+
+// String returns the mean's name, as the API has it.
+func (m Mean) String() string {
+	switch m {
+	case Energetic:
+		return "energetic"
+	case Circular:
+		return "circular"
+	}
+	return "arithmetic"
+}
+
 // QuantityID is a quantity's place in the catalogue of this process. It is not stable over versions: names are what is
 // stored and sent.
 type QuantityID uint16
@@ -88,6 +114,8 @@ type Quantity struct {
 	States []string
 	// MolarMass is in g/mol, for gases whose volume fraction converts to mass per volume; 0 for everything else.
 	MolarMass float64
+	// Mean is how several values become one that stands for all of them.
+	Mean Mean
 	// Model is the attribute in the FIWARE Smart Data Models as "Model.attribute"; "" where none exists.
 	Model string
 }
