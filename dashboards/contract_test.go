@@ -221,7 +221,7 @@ func fieldFaults(text string, p dashboards.Panel, frames data.Frames) (faults []
 	if match := reducing.FindStringSubmatch(text); match != nil {
 		reduced = match[1]
 	}
-	names, labels := map[string]bool{"time": true, "Full": true, "Max": true}, map[string]bool{}
+	names, labels := map[string]bool{"time": true, "Full": true, "Max": true, "Total": true, "Count": true}, map[string]bool{}
 	for _, frame := range frames {
 		for _, field := range frame.Fields {
 			names[field.Name] = true

@@ -306,6 +306,23 @@ func TestThresholdsRise(t *testing.T) {
 	}
 }
 
+// Blue and green are bands; a tile of which nothing is known, for instance because the server is away, must not have their colour.
+func TestWhatHasNoValueIsGrey(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for _, p := range d.Panels {
+			if p.Type != "stat" && p.Type != "bargauge" {
+				continue
+			}
+			if steps := p.FieldConfig.Defaults.Thresholds.Steps; steps[0].Color != "#999999" || *steps[1].Value > -1e6 {
+				t.Errorf("%s, %s: what has no value is %s, and the lowest band begins at %v", d.UID, p.Title, steps[0].Color, *steps[1].Value)
+			}
+			if p.Type == "stat" && p.FieldConfig.Defaults.NoValue != "–" {
+				t.Errorf("%s, %s claims %q where nothing is known", d.UID, p.Title, p.FieldConfig.Defaults.NoValue)
+			}
+		}
+	}
+}
+
 func TestProvisionedFilesAreWhatTheCodeWrites(t *testing.T) {
 	if err := dashboards.Check("provisioned"); err != nil {
 		t.Errorf("%v\nrun `make dashboards`", err)

@@ -17,49 +17,49 @@ func Energy() Dashboard {
 func energyStats() []Panel {
 	const voltage = "European grids keep 230 V within 10 % (EN 50160): 207 to 253 V."
 	return []Panel{
-		stat(text{"Load now", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet"}, "sum", "Active power", readings("active_power")).
+		total(text{"Load now", "Sum of the newest active power of all meters, solar roofs deducted."}, "Active power", readings("active_power")).
 			unit("watt").decimals(0).at(0, 0, 3, 4),
-		stat(text{"Highest load", "The meter that draws most now.", "No meter has reported yet"}, "max", "Active power", readings("active_power")).
+		stat(text{"Highest load", "The meter that draws most now."}, "max", "Active power", readings("active_power")).
 			unit("watt").decimals(1).at(3, 0, 3, 4),
-		stat(text{"Voltage min", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "min", "Voltage", readings("voltage")).
+		stat(text{"Voltage min", "Of all phases of all meters, newest readings. " + voltage}, "min", "Voltage", readings("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(6, 0, 3, 4),
-		stat(text{"Voltage max", "Of all phases of all meters, newest readings. " + voltage, "No meter of voltage has reported yet"}, "max", "Voltage", readings("voltage")).
+		stat(text{"Voltage max", "Of all phases of all meters, newest readings. " + voltage}, "max", "Voltage", readings("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(9, 0, 3, 4),
 		stat(text{
-			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).", "No meter of frequency has reported yet",
+			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).",
 		}, "mean", "Grid frequency", readings("frequency")).unit("hertz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
 		stat(text{
-			"cos φ", "Power factor: mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor has reported yet",
+			"cos φ", "Power factor: mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.",
 		}, "mean", "Power factor", readings("power_factor")).unit("short").decimals(2).banded(powerFactorBands).
 			override(Matcher{"byName", "Power factor"}, Property{"unit", "short"}).at(15, 0, 3, 4),
-		stat(text{"Lights set to", "How bright street lights are set, mean of all, newest readings: 0 % by day.", "No street light has reported yet"}, "mean", "Dimming level of street light", readings("illuminance_level")).
+		stat(text{"Lights set to", "How bright street lights are set, mean of all, newest readings: 0 % by day."}, "mean", "Dimming level of street light", readings("illuminance_level")).
 			unit("percentunit").decimals(0).at(18, 0, 3, 4),
-		stat(text{"Faulty lights", "Street lights that report a fault of lamp, column or lantern now.", "None"}, "count", "Street light", readings("lamp_status")).
-			unit("short").transformed(above("Street light", 0)).override(Matcher{"byName", "Street light"}, Property{"mappings", []any{}}).banded(noneBands).at(21, 0, 3, 4),
+		stat(text{"Faulty lights", "Street lights that report a fault of lamp, column or lantern now."}, "count", "Street light", readings("lamp_status")).
+			unit("short").transformed(positive("Street light")).override(Matcher{"byName", "Street light"}, Property{"mappings", []any{}}).banded(noneBands).at(21, 0, 3, 4),
 	}
 }
 
 func energyCourse() []Panel {
 	return []Panel{
 		timeSeries(text{
-			"Load of a meter, and a day before", "Mean active power of all meters. Dashed: the same hours the day before.", "No meter reported in this time",
+			"Load of a meter, and a day before", "Mean active power of all meters. Dashed: the same hours the day before.",
 		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange, "A day before").at(0, 4, 8, 8),
 		heat(text{
-			"Load of a meter by district", "Mean active power of the meters of each district: blue is little, red is much.", "No meter reported in this time",
+			"Load of a meter by district", "Mean active power of the meters of each district: blue is little, red is much.",
 		}, history("district", "active_power")).unit("watt").points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 4, 8, 8),
 		barGauge(text{
-			"Peaks by site", "The highest active power that a meter of each site drew in this time, the five highest.", "No meter reported in this time",
+			"Peaks by site", "The highest active power that a meter of each site drew in this time, the five highest.",
 		}, "", 5, aggregated(history("site", "active_power"), "max")).unit("watt").decimals(1).points(100).
 			transformed(rows("max"), sorted("Max", true), first(5)).at(16, 4, 8, 8),
 		timeSeries(text{
-			"Voltage by phase", "Lowest and highest of all meters by phase. European grids keep 230 V within 10 % (EN 50160): 207 to 253 V, the bands.", "No meter of voltage reported in this time",
+			"Voltage by phase", "Lowest and highest of all meters by phase. European grids keep 230 V within 10 % (EN 50160): 207 to 253 V, the bands.",
 		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().
 			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "${__field.labels.channel} min"}, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{4, 4}}}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "${__field.labels.channel} max"}).legendRight().at(0, 12, 8, 7),
 		timeSeries(text{
-			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.", "No meter of current reported in this time",
+			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.",
 		}, history("channel", "current")).unit("amp").points(100).byPhase().at(8, 12, 8, 7),
 		bandTimeline(text{
-			"Power factor by district", "Mean of the meters of each district. Many operators of grids bill reactive energy below 0.9.", "No meter of the power factor reported in this time",
+			"Power factor by district", "Mean of the meters of each district. Many operators of grids bill reactive energy below 0.9.",
 		}, powerFactorBands, history("district", "power_factor")).unit("short").points(100).decimals(2).
 			override(Matcher{"byType", "number"}, Property{"unit", "short"}).each(toDistrict("Energy in this district", energyUID)).at(16, 12, 8, 7),
 	}
@@ -77,16 +77,15 @@ func streetLights() []Panel {
 	return []Panel{
 		timeSeries(text{
 			"Street lights and daylight", "How bright street lights are set, beside what the sun gives to solar roofs. Lights that burn by day, or not at night, show here.",
-			"No street light reported in this time",
 		}, history("city", "illuminance_level"), history("city", "irradiance")).unit("percentunit").points(100).coloring("A", orange).coloring("B", skyBlue).
 			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "Lights"}).
 			override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "Daylight"}, Property{"custom.axisPlacement", "right"}).at(0, 19, 8, 7),
 		stateTimeline(text{
-			"Street lights' state", "The street lights of each district: off, on or dimmed; of each step the highest of these.", "No street light reported in this time",
+			"Street lights' state", "The street lights of each district: off, on or dimmed; of each step the highest of these.",
 		}, states, aggregated(history("district", "power_state"), "max")).points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 19, 8, 7),
 		table(text{
-			"Street lights that need a visit, if any", "Those that report a fault of lamp, column or lantern now; empty where none does.", "",
-		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(above("Street light", 0)).
+			"Street lights that need a visit, if any", "Those that report a fault of lamp, column or lantern now; empty where none does.",
+		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(positive("Street light")).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Sensor", 110).width("In words", 130).width("Measured", 130).opening().at(16, 19, 8, 7),
 	}
 }

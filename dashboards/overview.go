@@ -20,31 +20,27 @@ func overviewStats() []Panel {
 	return []Panel{
 		stat(text{
 			"Silent", "Sensors that have not reported for more than twice their cadence and 10 seconds. The fleet dashboard names them.",
-			"No sensor is registered here",
 		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
 			"Complete", "Part of the readings expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
-			"No sensor with a cadence is registered here",
 		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
-		stat(text{
+		total(text{
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
-			"No lane detector reported in the last hour",
-		}, "sum", "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
+		}, "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
 		stat(text{
-			"Speed", "Mean of all lane detectors, newest step.", "No lane detector reported in this time",
+			"Speed", "Mean of all lane detectors, newest step.",
 		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
+		total(text{
+			"Load", "Sum of the newest active power of all meters, solar roofs deducted.",
+		}, "Active power", readings("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
 		stat(text{
-			"Load", "Sum of the newest active power of all meters, solar roofs deducted.", "No meter has reported yet",
-		}, "sum", "Active power", readings("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
-		stat(text{
-			"NO₂", "Highest newest reading of nitrogen dioxide, coloured by the European Air Quality Index. " + lawNO2, "No station of nitrogen dioxide has reported yet",
+			"NO₂", "Highest newest reading of nitrogen dioxide, coloured by the European Air Quality Index. " + lawNO2,
 		}, "max", "Nitrogen dioxide", readings("no2")).unit("conμgm3").decimals(0).banded(indexNO2).each(to("Safety", safetyUID)).at(15, 0, 3, 4),
 		stat(text{
-			"Noise", "Highest newest equivalent noise level.", "No noise meter has reported yet",
+			"Noise", "Highest newest equivalent noise level.",
 		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).each(to("Safety", safetyUID)).at(18, 0, 3, 4),
 		stat(text{
 			"River", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
-			"No river gauge has reported yet",
 		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).each(to("Safety", safetyUID)).at(21, 0, 3, 4),
 	}
 }
@@ -52,20 +48,19 @@ func overviewStats() []Panel {
 func overviewCharts() []Panel {
 	return []Panel{
 		geomap(text{
-			"Sensors by state", "Every registered sensor: ok, silent, or never seen. Point at one for what it is; click it to open it.", "No sensor with a place is registered here",
+			"Sensors by state", "Every registered sensor: ok, silent, or never seen. Point at one for what it is; click it to open it.",
 		}, "state", 5, registered(question.List)).each(toSensor(ofRow)).at(0, 4, 10, 16),
 		bandTimeline(text{
 			"Traffic: speed by district", "Mean speed of the lane detectors of each district, by quality of flow on a street with 50 km/h. A row that changes alone is where traffic stands.",
-			"No lane detector reported in this time",
 		}, speedBands, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 8),
 		timeSeries(text{
-			"Energy: load of a meter", "Mean active power of all meters; comparable over time also where meters are silent. Dashed: the same hours the day before.", "No meter reported in this time",
+			"Energy: load of a meter", "Mean active power of all meters; comparable over time also where meters are silent. Dashed: the same hours the day before.",
 		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange, "A day before").leads(to("Energy", energyUID)).at(17, 4, 7, 8),
 		bandTimeline(text{
-			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index, the two worst in one. " + lawNO2, "No station reported in this time",
+			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index, the two worst in one. " + lawNO2,
 		}, indexNO2[:5], history("district", "no2")).unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 12, 7, 8),
 		bandTimeline(text{
-			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.", "No noise meter reported in this time",
+			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.",
 		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 12, 7, 8),
 	}
 }
@@ -77,16 +72,16 @@ func overviewAttention() []Panel {
 	incomplete.Sort, incomplete.Limit = "missing", 20
 	return []Panel{
 		table(text{
-			"Silent now, if any", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.", "",
+			"Silent now, if any", "Sensors that should report and do not, the longest silent first; empty where none is. Click one for its history.",
 		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 20, 8, 6),
 		table(text{
-			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.", "",
+			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.",
 		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{
-			"Reporting a fault, if any", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.", "",
+			"Reporting a fault, if any", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.",
 		}, []string{"Sensor", "Place", "In words"}, readings("congested", "lamp_status", "container_status")).
-			transformedFirst(above("Value", 0)).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
+			transformedFirst(positive("Value")).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
 	}
 }

@@ -9,9 +9,14 @@ type text struct {
 	title string
 	// about says what is shown, how it is made and what to do about it.
 	about string
-	// empty is what is shown where there is nothing: why that may be.
-	empty string
 }
+
+// What is shown where there is nothing. It claims nothing, for nobody knows why: that sensors are silent, that none is chosen or
+// that the server does not answer, of which a red triangle tells.
+const (
+	noFigure  = "–"
+	noFigures = "No figures for this time and choice"
+)
 
 // panel begins a panel with its queries, which are named A, B, C.
 func panel(kind string, t text, queries ...question.Query) Panel {
@@ -19,7 +24,7 @@ func panel(kind string, t text, queries ...question.Query) Panel {
 	for i, q := range queries {
 		p.Targets[i] = Target{RefID: string(rune('A' + i)), Datasource: source, Query: q}
 	}
-	p.FieldConfig = FieldConfig{Defaults: Field{NoValue: t.empty}, Overrides: []Override{}}
+	p.FieldConfig = FieldConfig{Defaults: Field{NoValue: noFigures}, Overrides: []Override{}}
 	return p
 }
 
@@ -94,10 +99,15 @@ func (p Panel) each(l ...Link) Panel {
 
 // banded colours values by bands; in time series the bands are drawn behind the lines.
 func (p Panel) banded(bands []band) Panel {
-	p.FieldConfig.Defaults.Thresholds = thresholds(bands)
-	if p.FieldConfig.Defaults.Custom != nil && p.Type == "timeseries" {
+	switch p.Type {
+	case "timeseries":
+		p.FieldConfig.Defaults.Thresholds = areas(bands)
 		p.FieldConfig.Defaults.Custom.ThresholdsStyle = &ModeOnly{"area"}
 		return p
+	case "state-timeline":
+		p.FieldConfig.Defaults.Thresholds = areas(bands)
+	default:
+		p.FieldConfig.Defaults.Thresholds = thresholds(bands)
 	}
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	return p.lit()
@@ -153,6 +163,7 @@ func bars(t text, queries ...question.Query) Panel {
 // stat shows one value: calc of the fields whose name matches a pattern, or of all numbers where it is "".
 func stat(t text, calc, fields string, q question.Query) Panel {
 	p := panel("stat", t, q)
+	p.FieldConfig.Defaults.NoValue = noFigure
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.FieldConfig.Defaults.Color = &Color{Mode: "thresholds"}
 	p.Options = StatOptions{
@@ -160,6 +171,15 @@ func stat(t text, calc, fields string, q question.Query) Panel {
 		TextMode: "value", Orientation: "auto", WideLayout: true,
 	}
 	return p
+}
+
+// total shows the sum of a column, or of a history where column is "": nothing where there is nothing, which is not 0.
+func total(t text, column string, q question.Query) Panel {
+	p := stat(t, "lastNotNull", "Total", q)
+	if column != "" {
+		p = p.transformed(only(column)...)
+	}
+	return p.transformed(rows("sum", "count"), positive("Count"))
 }
 
 // barGauge shows a bar for each row, the first limit ones, of the field whose name matches a pattern.
@@ -177,7 +197,7 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 // table shows rows with the columns that are named, as people read them, in that order.
 func table(t text, columns []string, q question.Query) Panel {
 	p := panel("table", t, q)
-	p.FieldConfig.Defaults.NoValue = "–" // stands in every empty cell as well
+	p.FieldConfig.Defaults.NoValue = noFigure // stands in every empty cell as well
 	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", MinWidth: 60, CellOptions: &TypeOnly{Type: "auto"}}
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = TableOptions{ShowHeader: true, CellHeight: "sm"}

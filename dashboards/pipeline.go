@@ -20,36 +20,35 @@ func Pipeline() Dashboard {
 
 func pipelineStats() []Panel {
 	now := question.Query{Kind: question.Pipeline, View: question.Totals}
-	const away = "The server says nothing of it"
 	return []Panel{
-		stat(text{"Received", "Readings received each second, at this moment.", away}, "lastNotNull", "Received", now).unit("suffix:/s").override(Matcher{"byName", "Received"}, Property{"unit", "suffix:/s"}).decimals(1).at(0, 0, 3, 4),
-		stat(text{"Written", "Readings written to the store each second, at this moment. Less than received for long means that the store is slow or away.", away}, "lastNotNull", "Written", now).
+		stat(text{"Received", "Readings received each second, at this moment."}, "lastNotNull", "Received", now).unit("suffix:/s").override(Matcher{"byName", "Received"}, Property{"unit", "suffix:/s"}).decimals(1).at(0, 0, 3, 4),
+		stat(text{"Written", "Readings written to the store each second, at this moment. Less than received for long means that the store is slow or away."}, "lastNotNull", "Written", now).
 			unit("suffix:/s").override(Matcher{"byName", "Written"}, Property{"unit", "suffix:/s"}).decimals(1).at(3, 0, 3, 4),
-		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible.", away}, "lastNotNull", "Waiting", now).
+		stat(text{"Waiting", "Readings on disk that are not in the store yet. They are safe, and not visible."}, "lastNotNull", "Waiting", now).
 			unit("short").banded([]band{{0, green}, {10_000, orange}, {1_000_000, vermillion}}).at(6, 0, 3, 4),
-		stat(text{"Oldest", "How long the oldest waiting reading has waited.", away}, "lastNotNull", "Oldest in spool", now).
+		stat(text{"Oldest", "How long the oldest waiting reading has waited."}, "lastNotNull", "Oldest in spool", now).
 			unit("s").decimals(0).banded([]band{{0, green}, {60, orange}, {600, vermillion}}).at(9, 0, 3, 4),
-		stat(text{"Spool used", "Part of the spool's allowed size in use. At 100 % the server stops acknowledging, and publishers keep their readings.", away}, "lastNotNull", "Spool used", now).
+		stat(text{"Spool used", "Part of the spool's allowed size in use. At 100 % the server stops acknowledging, and publishers keep their readings."}, "lastNotNull", "Spool used", now).
 			unit("percentunit").decimals(1).banded(fullBands).at(12, 0, 3, 4),
-		stat(text{"Quarantine", "Messages that could not be stored, with their bytes and the reason; they can be taken in again when the cause is mended.", away}, "lastNotNull", "In quarantine", now).
+		stat(text{"Quarantine", "Messages that could not be stored, with their bytes and the reason; they can be taken in again when the cause is mended."}, "lastNotNull", "In quarantine", now).
 			unit("short").at(15, 0, 3, 4),
-		stat(text{"Delay p50", "From receipt to being in the store: half of the readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, median", now).
+		stat(text{"Delay p50", "From receipt to being in the store: half of the readings take no longer."}, "lastNotNull", "Delay, median", now).
 			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(18, 0, 3, 4),
-		stat(text{"Delay p99", "From receipt to being in the store: 99 of 100 readings take no longer.", "Nothing was written lately"}, "lastNotNull", "Delay, 99 of 100", now).
+		stat(text{"Delay p99", "From receipt to being in the store: 99 of 100 readings take no longer."}, "lastNotNull", "Delay, 99 of 100", now).
 			unit("ms").decimals(0).banded([]band{{0, green}, {1000, orange}, {10_000, vermillion}}).at(21, 0, 3, 4),
 	}
 }
 
 func pipelineCourse() []Panel {
 	return []Panel{
-		bars(text{"What became of readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late. The newest step still grows.", "Nothing was received in this time"}, ledger(question.Steps)).
+		bars(text{"What became of readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late. The newest step still grows."}, ledger(question.Steps)).
 			unit("short").points(100).outcomes().at(0, 4, 12, 11),
-		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why.", ""}, []string{"Part", "Ready", "Message"},
+		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why."}, []string{"Part", "Ready", "Message"},
 			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 11),
-		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason.", "Nothing was refused in this time"}, ledger(question.Steps)).
+		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason."}, ledger(question.Steps)).
 			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 15, 8, 11),
-		barGauge(text{"Reasons", "How many readings of this time were refused, and why.", "Nothing was refused in this time"}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 15, 8, 11),
-		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history.", ""},
+		barGauge(text{"Reasons", "How many readings of this time were refused, and why."}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 15, 8, 11),
+		table(text{"Who is refused most", "Sensors of which most readings were refused in this time. Click one for its history."},
 			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 15, 8, 11),
 	}
 }

@@ -16,23 +16,22 @@ func Safety() Dashboard {
 
 func safetyStats() []Panel {
 	return []Panel{
-		stat(text{"NO₂", "Highest newest reading, coloured by the European Air Quality Index. " + lawNO2, "No station has reported yet"}, "max", "Nitrogen dioxide", readings("no2")).
+		stat(text{"NO₂", "Highest newest reading, coloured by the European Air Quality Index. " + lawNO2}, "max", "Nitrogen dioxide", readings("no2")).
 			unit("conμgm3").decimals(0).banded(indexNO2).at(0, 0, 3, 4),
-		stat(text{"O₃", "Highest newest reading, coloured by the European Air Quality Index. " + lawO3, "No station has reported yet"}, "max", "Ozone", readings("o3")).
+		stat(text{"O₃", "Highest newest reading, coloured by the European Air Quality Index. " + lawO3}, "max", "Ozone", readings("o3")).
 			unit("conμgm3").decimals(0).banded(indexO3).at(3, 0, 3, 4),
-		stat(text{"PM10", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM10, "No station has reported yet"}, "max", "Particles up to 10 µm", readings("pm10")).
+		stat(text{"PM10", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM10}, "max", "Particles up to 10 µm", readings("pm10")).
 			unit("conμgm3").decimals(0).banded(indexPM10).at(6, 0, 3, 4),
-		stat(text{"PM2.5", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM25, "No station has reported yet"}, "max", "Particles up to 2.5 µm", readings("pm25")).
+		stat(text{"PM2.5", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM25}, "max", "Particles up to 2.5 µm", readings("pm25")).
 			unit("conμgm3").decimals(0).banded(indexPM25).at(9, 0, 3, 4),
-		stat(text{"Noise", "Highest newest equivalent level.", "No noise meter has reported yet"}, "max", "Equivalent noise level", readings("laeq")).
+		stat(text{"Noise", "Highest newest equivalent level."}, "max", "Equivalent noise level", readings("laeq")).
 			unit("suffix:dB(A)").decimals(0).banded(noiseBands).at(12, 0, 3, 4),
 		stat(text{
 			"River", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
-			"No river gauge has reported yet",
 		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).at(15, 0, 3, 4),
-		stat(text{"People", "Sum of the people present at all counters, newest readings.", "No people counter has reported yet"}, "sum", "People present", readings("people_present")).
+		total(text{"People", "Sum of the people present at all counters, newest readings."}, "People present", readings("people_present")).
 			unit("short").at(18, 0, 3, 4),
-		stat(text{"Rain", "Strongest rain of all weather stations, newest readings.", "No weather station has reported yet"}, "max", "Rain intensity", readings("rain_rate")).
+		stat(text{"Rain", "Strongest rain of all weather stations, newest readings."}, "max", "Rain intensity", readings("rain_rate")).
 			unit("suffix:mm/h").decimals(1).at(21, 0, 3, 4),
 	}
 }
@@ -53,7 +52,6 @@ func air() []Panel {
 		q.Step = "1h"
 		p := lines(text{
 			of.title, "Hourly means of each station over the bands of the European Air Quality Index: good, fair, moderate, poor, very poor, extremely poor. " + of.law,
-			"No station reported in this time",
 		}, q).unit("conμgm3").banded(of.bands).each(toSensor(ofLine)).at(6*i, 4, 6, 8)
 		panels = append(panels, p)
 	}
@@ -64,15 +62,12 @@ func noiseWaterCrowds() []Panel {
 	return []Panel{
 		bandTimeline(text{
 			"Noise by district", "Mean of the equivalent levels of each district, by the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
-			"No noise meter reported in this time",
 		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).each(toDistrict("Safety in this district", safetyUID)).at(0, 12, 8, 7),
 		lines(text{
 			"Water levels", "Above each gauge's zero. The bands are the alert levels of the demonstration city's river: set your gauges' own. Point at a line for its name, click it for its gauge.",
-			"No river gauge reported in this time",
 		}, history("sensor", "water_level")).unit("lengthm").points(100).banded(riverBands).each(toSensor(ofLine)).at(8, 12, 8, 7),
 		lines(text{
 			"People at each square", "People present at each counter. Bands: one and two people on a square metre of a place of 400 m². Point at a line for its name, click it for its counter.",
-			"No people counter reported in this time",
 		}, history("sensor", "people_present")).unit("short").points(100).banded(crowdBands).each(toSensor(ofLine)).at(16, 12, 8, 7),
 	}
 }
@@ -80,21 +75,21 @@ func noiseWaterCrowds() []Panel {
 func surroundings() []Panel {
 	return []Panel{
 		table(text{
-			"Loudest places now", "Noise meters by their newest equivalent level. Click one for its history.", "",
+			"Loudest places now", "Noise meters by their newest equivalent level. Click one for its history.",
 		}, []string{"Sensor", "Place", "Equivalent noise level"}, readings("laeq")).
 			transformed(sorted("Equivalent noise level", true), first(20)).
 			override(Matcher{"byName", "Equivalent noise level"}, Property{"thresholds", thresholds(noiseBands)}, Property{"color", Color{Mode: "thresholds"}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}}, Property{"displayName", "LAeq"}, Property{"custom.width", 95}).
 			width("Sensor", 95).opening().at(0, 19, 6, 7),
 		timeSeries(text{
-			"Temperature and rain", "Mean temperature, and the mean of the rain at all weather stations.", "No weather station reported in this time",
+			"Temperature and rain", "Mean temperature, and the mean of the rain at all weather stations.",
 		}, history("city", "temperature"), history("city", "rain_rate")).unit("celsius").points(100).coloring("A", vermillion).coloring("B", blue).
 			override(Matcher{"byFrameRefID", "B"}, Property{"custom.axisPlacement", "right"}, Property{"min", 0}, Property{"custom.axisSoftMax", 5}).at(6, 19, 6, 7),
 		timeSeries(text{
-			"Wind", "Mean wind speed of all weather stations, and the highest.", "No weather station reported in this time",
+			"Wind", "Mean wind speed of all weather stations, and the highest.",
 		}, history("city", "wind_speed"), aggregated(history("city", "wind_speed"), "max")).unit("velocityms").points(100).coloring("A", blue).coloring("B", skyBlue).
 			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "Mean"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "Highest"}).at(12, 19, 6, 7),
 		table(text{
-			"Waste containers", "How full each container is now, the fullest first.", "",
+			"Waste containers", "How full each container is now, the fullest first.",
 		}, []string{"Sensor", "Place", "Filling level of waste container"}, newest("filling_level")).transformed(sorted("Filling level of waste container", true)).
 			gaugedIn("Filling level of waste container", fullBands).percent("Filling level of waste container").
 			override(Matcher{"byName", "Filling level of waste container"}, Property{"displayName", "Full"}, Property{"custom.width", 120}).width("Sensor", 95).opening().at(18, 19, 6, 7),

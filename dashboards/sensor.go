@@ -21,18 +21,16 @@ func Sensor() Dashboard {
 	return p.with(append(sensorStats(), sensorReadings()...)...)
 }
 
-const choose = "No such sensor; choose one at the top"
-
 func sensorStats() []Panel {
 	itself, counted := ofSensor(registered(question.List)), ofSensor(ledger(question.Totals))
 	return []Panel{
-		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen.", choose}, "lastNotNull", "State", itself).lit().at(0, 0, 4, 4),
-		stat(text{"Last seen", "When it reported last.", "It has never reported, or there is no such sensor"}, "lastNotNull", "Last seen", itself).unit("dateTimeFromNow").at(4, 0, 4, 4),
-		stat(text{"Completeness", "Part of the readings expected in this time that came; unknown for a sensor without a cadence.", "It has no cadence, or there is no such sensor"}, "lastNotNull", "Completeness", counted).
+		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen."}, "lastNotNull", "State", itself).lit().at(0, 0, 4, 4),
+		stat(text{"Last seen", "When it reported last."}, "lastNotNull", "Last seen", itself).unit("dateTimeFromNow").at(4, 0, 4, 4),
+		stat(text{"Completeness", "Part of the readings expected in this time that came; unknown for a sensor without a cadence."}, "lastNotNull", "Completeness", counted).
 			unit("percentunit").decimals(1).banded(completenessBands).at(8, 0, 4, 4),
-		stat(text{"Missing", "Readings of this time that should have come and did not.", choose}, "lastNotNull", "Missing", counted).unit("short").banded(noneBands).at(12, 0, 4, 4),
-		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept.", choose}, "lastNotNull", "Late", counted).unit("short").at(16, 0, 4, 4),
-		stat(text{"Rejected", "Readings that were refused: out of range, unreadable, or of an impossible time. They are in quarantine.", choose}, "lastNotNull", "Rejected", counted).
+		stat(text{"Missing", "Readings of this time that should have come and did not."}, "lastNotNull", "Missing", counted).unit("short").banded(noneBands).at(12, 0, 4, 4),
+		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", counted).unit("short").at(16, 0, 4, 4),
+		stat(text{"Rejected", "Readings that were refused: out of range, unreadable, or of an impossible time. They are in quarantine."}, "lastNotNull", "Rejected", counted).
 			unit("short").banded(noneBands).at(20, 0, 4, 4),
 	}
 }
@@ -44,15 +42,15 @@ func sensorReadings() []Panel {
 	now := ofSensor(readings(quantity))
 	return []Panel{
 		timeSeries(text{
-			"Readings", "All chosen quantities, each with its own unit. Shaded: when it was silent or its clock was wrong.", "It reported nothing in this time, or there is no such sensor",
+			"Readings", "All chosen quantities, each with its own unit. Shaded: when it was silent or its clock was wrong.",
 		}, measured).byQuantity().legendRight().at(0, 4, 16, 10),
-		geomap(text{"Where it stands", "The sensor's site, in the colour of its state.", "It has no place, or there is no such sensor"}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 10),
-		table(text{"Newest readings", "The newest value of each quantity and channel.", ""},
+		geomap(text{"Where it stands", "The sensor's site, in the colour of its state."}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 10),
+		table(text{"Newest readings", "The newest value of each quantity and channel."},
 			[]string{"Measured quantity", "Channel", "Value", "Unit", "In words", "Measured"}, now).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 140).at(0, 14, 11, 11),
-		bars(text{"What came of its readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late.", "It was not expected to report in this time, or there is no such sensor"},
+		bars(text{"What came of its readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late."},
 			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(11, 14, 6, 11),
-		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen; in the colours of the panel above.", "It reported nothing in the last 15 minutes, or there is no such sensor"},
+		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen; in the colours of the panel above."},
 			coming).byQuantity().since("15m").unnamed().at(17, 14, 7, 11),
 	}
 }

@@ -89,7 +89,24 @@ var (
 	plainBands = []band{{0, skyBlue}}
 )
 
+// lowest is below all that is measured.
+const lowest = -1_000_000_000
+
+// thresholds colours values by bands. What has no value is grey: Grafana takes it for minus infinity.
 func thresholds(bands []band) *Thresholds {
+	steps := make([]Step, 0, len(bands)+1)
+	steps = append(steps, Step{Color: grey})
+	for i, b := range bands {
+		if i == 0 {
+			b.from = lowest
+		}
+		steps = append(steps, Step{b.color, &b.from})
+	}
+	return &Thresholds{Mode: "absolute", Steps: steps}
+}
+
+// areas are bands without one for what has no value, for charts, in which it leaves a gap.
+func areas(bands []band) *Thresholds {
 	steps := make([]Step, len(bands))
 	for i, b := range bands {
 		steps[i].Color = b.color

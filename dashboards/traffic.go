@@ -16,26 +16,24 @@ func Traffic() Dashboard {
 
 func trafficStats() []Panel {
 	return []Panel{
-		stat(text{
+		total(text{
 			"Vehicles in an hour", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
-			"No lane detector reported in the last hour",
-		}, "sum", "", history("city", "intensity")).unit("short").since("1h").at(0, 0, 4, 4),
+		}, "", history("city", "intensity")).unit("short").since("1h").at(0, 0, 4, 4),
+		total(text{
+			"Bicycles in an hour", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.",
+		}, "", history("city", "bicycles")).unit("short").since("1h").at(4, 0, 4, 4),
 		stat(text{
-			"Bicycles in an hour", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.", "No bicycle counter reported in the last hour",
-		}, "sum", "", history("city", "bicycles")).unit("short").since("1h").at(4, 0, 4, 4),
-		stat(text{
-			"Mean speed", "Mean of all lane detectors, newest step.", "No lane detector reported in this time",
+			"Mean speed", "Mean of all lane detectors, newest step.",
 		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).at(8, 0, 4, 4),
 		stat(text{
 			"Occupancy", "Part of the time for which a vehicle stands over a detector, mean of all, newest step. Above a fifth, traffic begins to stand.",
-			"No lane detector reported in this time",
 		}, "lastNotNull", "", history("city", "occupancy")).unit("percentunit").decimals(1).points(100).banded(occupancyBands).at(12, 0, 4, 4),
-		stat(text{
-			"Congested routes", "Routes to the centre that are congested now.", "No route has reported yet",
-		}, "sum", "Congestion", readings("congested")).unit("short").override(Matcher{"byName", "Congestion"}, Property{"mappings", []any{}}).banded(noneBands).at(16, 0, 4, 4),
-		stat(text{
-			"Free parking spots", "Sum of all car parks, newest readings.", "No car park has reported yet",
-		}, "sum", "Free parking spots", readings("available_spots")).unit("short").at(20, 0, 4, 4),
+		total(text{
+			"Congested routes", "Routes to the centre that are congested now.",
+		}, "Congestion", readings("congested")).unit("short").banded(noneBands).at(16, 0, 4, 4),
+		total(text{
+			"Free parking spots", "Sum of all car parks, newest readings.",
+		}, "Free parking spots", readings("available_spots")).unit("short").at(20, 0, 4, 4),
 	}
 }
 
@@ -43,27 +41,22 @@ func trafficCourse() []Panel {
 	states := []state{{"free", blue}, {"congested", vermillion}}
 	return []Panel{
 		timeSeries(text{
-			"Vehicles per lane and report, and a week before",
-			"Vehicles that a lane counts between two reports, mean of all lanes: comparable over time also where detectors are silent. Dashed: the same hours a week before.",
-			"No lane detector reported in this time",
+			"Vehicles per lane and report, and a week before", "Vehicles that a lane counts between two reports, mean of all lanes: comparable over time also where detectors are silent. Dashed: the same hours a week before.",
 		}, compared(aggregated(history("city", "intensity"), "mean"), "week")).unit("short").points(100).besideBefore(blue, "A week before").at(0, 4, 8, 8),
 		timeSeries(text{
-			"Speed, and a week before", "Mean speed of all lanes. Dashed: the same hours a week before.", "No lane detector reported in this time",
+			"Speed, and a week before", "Mean speed of all lanes. Dashed: the same hours a week before.",
 		}, compared(history("city", "speed"), "week")).unit("velocitykmh").points(100).besideBefore(green, "A week before").at(8, 4, 8, 8),
 		bandTimeline(text{
 			"Occupancy by district", "Part of the time for which a vehicle stands over a detector. Above a fifth, traffic begins to stand.",
-			"No lane detector reported in this time",
 		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 8),
 		over(text{
-			"Speed over occupancy, first lanes now",
-			"Each point is a lane detector: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
-			"No lane detector has reported yet",
+			"Speed over occupancy, first lanes now", "Each point is a lane detector: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
 		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 12, 8, 7),
 		lines(text{
-			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.", "No route reported in this time",
+			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.",
 		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).each(toSensor(ofLine)).at(8, 12, 8, 7),
 		stateTimeline(text{
-			"Congestion of routes", "When each route to the centre was congested at some moment of a step.", "No route reported in this time",
+			"Congestion of routes", "When each route to the centre was congested at some moment of a step.",
 		}, states, aggregated(history("sensor", "congested"), "max")).points(100).each(toSensor(ofLine)).at(16, 12, 8, 7),
 	}
 }
@@ -71,14 +64,14 @@ func trafficCourse() []Panel {
 func trafficPlaces() []Panel {
 	return []Panel{
 		table(text{
-			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.", "",
+			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.",
 		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).
 			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 19, 8, 7),
 		timeSeries(text{
-			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.", "No bicycle counter reported in this time",
+			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.",
 		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 19, 8, 7),
 		table(text{
-			"Car parks", "How full each car park is now, the fullest first.", "",
+			"Car parks", "How full each car park is now, the fullest first.",
 		}, []string{"Sensor", "Place", "Free parking spots", "Full"}, newest("available_spots", "occupied_spots", "total_spots")).
 			transformedFirst(ratioOf("Full", "Taken parking spots", "Parking spots")).transformed(sorted("Full", true)).
 			gaugedIn("Full", fullBands).percent("Full").width("Sensor", 110).width("Full", 140).

@@ -39,8 +39,8 @@ func first(rows int) Transformation {
 	}{rows}}
 }
 
-// above leaves the rows whose number in a column is greater than a value.
-func above(column string, value float64) Transformation { return passing(column, "greater", value) }
+// positive leaves the rows whose number in a column is greater than 0.
+func positive(column string) Transformation { return passing(column, "greater", 0) }
 
 // below leaves the rows whose number in a column is lower than a value.
 func below(column string, value float64) Transformation { return passing(column, "lower", value) }
@@ -78,11 +78,11 @@ func ratioOf(name, part, whole string) Transformation {
 	}{name, binary{part, "/", whole}, "binary"}}
 }
 
-// rows makes a row of each series: its name in the column Field, and what a calculation makes of its values.
-func rows(calc string) Transformation {
+// rows makes a row of each series: its name in the column Field, and what calculations make of its values.
+func rows(calcs ...string) Transformation {
 	return Transformation{"reduce", struct {
 		Reducers     []string `json:"reducers"`
 		Mode         string   `json:"mode"`
 		LabelsToRows bool     `json:"labelsToFields"`
-	}{[]string{calc}, "seriesToRows", false}}
+	}{calcs, "seriesToRows", false}}
 }
