@@ -323,6 +323,22 @@ func TestWhatHasNoValueIsGrey(t *testing.T) {
 	}
 }
 
+// What a silent sensor said last is of no use as a figure of now. Batteries are another matter: an empty one is why it is silent.
+func TestFiguresOfNowAreOfSensorsThatReport(t *testing.T) {
+	for _, d := range dashboards.All() {
+		if d.UID == "lamppost-sensor" || d.UID == "lamppost-fleet" {
+			continue
+		}
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				if target.Kind == question.Latest && !slices.Equal(target.States, []string{"ok"}) {
+					t.Errorf("%s, %s counts sensors in the states %v", d.UID, p.Title, target.States)
+				}
+			}
+		}
+	}
+}
+
 func TestProvisionedFilesAreWhatTheCodeWrites(t *testing.T) {
 	if err := dashboards.Check("provisioned"); err != nil {
 		t.Errorf("%v\nrun `make dashboards`", err)

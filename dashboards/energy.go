@@ -17,24 +17,24 @@ func Energy() Dashboard {
 func energyStats() []Panel {
 	const voltage = "European grids keep 230 V within 10 % (EN 50160): 207 to 253 V."
 	return []Panel{
-		total(text{"Load now", "Sum of the newest active power of all meters, solar roofs deducted."}, "Active power", readings("active_power")).
+		total(text{"Load now", "Sum of the active power of all meters that report now, solar roofs deducted."}, "Active power", current("active_power")).
 			unit("watt").decimals(0).at(0, 0, 3, 4),
-		stat(text{"Highest load", "The meter that draws most now."}, "max", "Active power", readings("active_power")).
+		stat(text{"Highest load", "The meter that draws most of those that report now."}, "max", "Active power", current("active_power")).
 			unit("watt").decimals(1).at(3, 0, 3, 4),
-		stat(text{"Voltage min", "Of all phases of all meters, newest readings. " + voltage}, "min", "Voltage", readings("voltage")).
+		stat(text{"Voltage min", "Of all phases of all meters that report now. " + voltage}, "min", "Voltage", current("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(6, 0, 3, 4),
-		stat(text{"Voltage max", "Of all phases of all meters, newest readings. " + voltage}, "max", "Voltage", readings("voltage")).
+		stat(text{"Voltage max", "Of all phases of all meters that report now. " + voltage}, "max", "Voltage", current("voltage")).
 			unit("volt").decimals(0).banded(voltageBands).at(9, 0, 3, 4),
 		stat(text{
-			"Frequency", "Mean of all meters of frequency, newest readings. European grids keep 50 Hz within 1 % (EN 50160).",
-		}, "mean", "Grid frequency", readings("frequency")).unit("hertz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
+			"Frequency", "Mean of all meters that report now. European grids keep 50 Hz within 1 % (EN 50160).",
+		}, "mean", "Grid frequency", current("frequency")).unit("hertz").decimals(2).banded(frequencyBands).at(12, 0, 3, 4),
 		stat(text{
-			"cos φ", "Power factor: mean of all meters, newest readings. Many operators of grids bill reactive energy below 0.9.",
-		}, "mean", "Power factor", readings("power_factor")).unit("short").decimals(2).banded(powerFactorBands).
+			"cos φ", "Power factor: mean of all meters that report now. Many operators of grids bill reactive energy below 0.9.",
+		}, "mean", "Power factor", current("power_factor")).unit("short").decimals(2).banded(powerFactorBands).
 			override(Matcher{"byName", "Power factor"}, Property{"unit", "short"}).at(15, 0, 3, 4),
-		stat(text{"Lights set to", "How bright street lights are set, mean of all, newest readings: 0 % by day."}, "mean", "Dimming level of street light", readings("illuminance_level")).
+		stat(text{"Lights set to", "How bright street lights are set, mean of all that report now: 0 % by day."}, "mean", "Dimming level of street light", current("illuminance_level")).
 			unit("percentunit").decimals(0).at(18, 0, 3, 4),
-		stat(text{"Faulty lights", "Street lights that report a fault of lamp, column or lantern now."}, "count", "Street light", readings("lamp_status")).
+		stat(text{"Faulty lights", "Street lights that report a fault of lamp, column or lantern now."}, "count", "Street light", current("lamp_status")).
 			unit("short").transformed(positive("Street light")).override(Matcher{"byName", "Street light"}, Property{"mappings", []any{}}).banded(noneBands).at(21, 0, 3, 4),
 	}
 }
@@ -85,7 +85,7 @@ func streetLights() []Panel {
 		}, states, aggregated(history("district", "power_state"), "max")).points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 19, 8, 7),
 		table(text{
 			"Street lights that need a visit, if any", "Those that report a fault of lamp, column or lantern now; empty where none does.",
-		}, []string{"Sensor", "Place", "In words", "Measured"}, readings("lamp_status")).transformedFirst(positive("Street light")).
+		}, []string{"Sensor", "Place", "In words", "Measured"}, current("lamp_status")).transformedFirst(positive("Street light")).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Sensor", 110).width("In words", 130).width("Measured", 130).opening().at(16, 19, 8, 7),
 	}
 }

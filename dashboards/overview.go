@@ -31,17 +31,17 @@ func overviewStats() []Panel {
 			"Speed", "Mean of all lane detectors, newest step.",
 		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
 		total(text{
-			"Load", "Sum of the newest active power of all meters, solar roofs deducted.",
-		}, "Active power", readings("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
+			"Load", "Sum of the active power of all meters that report now, solar roofs deducted.",
+		}, "Active power", current("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),
 		stat(text{
-			"NO₂", "Highest newest reading of nitrogen dioxide, coloured by the European Air Quality Index. " + lawNO2,
-		}, "max", "Nitrogen dioxide", readings("no2")).unit("conμgm3").decimals(0).banded(indexNO2).each(to("Safety", safetyUID)).at(15, 0, 3, 4),
+			"NO₂", "Highest reading of nitrogen dioxide of the stations that report now, coloured by the European Air Quality Index. " + lawNO2,
+		}, "max", "Nitrogen dioxide", current("no2")).unit("conμgm3").decimals(0).banded(indexNO2).each(to("Safety", safetyUID)).at(15, 0, 3, 4),
 		stat(text{
-			"Noise", "Highest newest equivalent noise level.",
-		}, "max", "Equivalent noise level", readings("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).each(to("Safety", safetyUID)).at(18, 0, 3, 4),
+			"Noise", "Highest equivalent noise level of the meters that report now.",
+		}, "max", "Equivalent noise level", current("laeq")).unit("suffix:dB(A)").decimals(0).banded(noiseBands).each(to("Safety", safetyUID)).at(18, 0, 3, 4),
 		stat(text{
-			"River", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
-		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).each(to("Safety", safetyUID)).at(21, 0, 3, 4),
+			"River", "Highest water level above a gauge's zero, of the gauges that report now. The bands are those of the demonstration city: set your gauges' own alert levels.",
+		}, "max", "Water level", current("water_level")).unit("lengthm").decimals(2).banded(riverBands).each(to("Safety", safetyUID)).at(21, 0, 3, 4),
 	}
 }
 
@@ -80,8 +80,8 @@ func overviewAttention() []Panel {
 		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{
-			"Reporting a fault, if any", "What sensors themselves say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.",
-		}, []string{"Sensor", "Place", "In words"}, readings("congested", "lamp_status", "container_status")).
+			"Reporting a fault, if any", "What sensors that report say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.",
+		}, []string{"Sensor", "Place", "In words"}, current("congested", "lamp_status", "container_status")).
 			transformedFirst(positive("Value")).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
 	}
 }

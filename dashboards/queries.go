@@ -34,14 +34,25 @@ func aggregated(q question.Query, aggregate string) question.Query {
 	return q
 }
 
-// readings asks for the newest readings in the chosen districts, a row each.
+// readings asks for the newest readings in the chosen districts, a row each, however old they are.
 func readings(quantities ...string) question.Query {
 	return question.Query{Kind: question.Latest, View: question.ByReading, Quantities: quantities, Districts: []string{district}}
 }
 
-// newest asks for the same with a row for each sensor.
-func newest(quantities ...string) question.Query {
-	return question.Query{Kind: question.Latest, View: question.BySensor, Quantities: quantities, Districts: []string{district}}
+// reporting leaves out what is not known of now: the newest readings of sensors that are silent.
+func reporting(q question.Query) question.Query {
+	q.States = []string{"ok"}
+	return q
+}
+
+// current asks for how it is now: the newest readings of the sensors that report, a row each.
+func current(quantities ...string) question.Query { return reporting(readings(quantities...)) }
+
+// currentBySensor asks for the same with a row for each sensor.
+func currentBySensor(quantities ...string) question.Query {
+	q := current(quantities...)
+	q.View = question.BySensor
+	return q
 }
 
 // ledger asks for what came and what did not from the chosen districts.
@@ -62,7 +73,7 @@ func ofSensor(q question.Query) question.Query {
 
 // firstLanes asks for occupancy and speed of the first lane of every detector.
 func firstLanes() question.Query {
-	q := newest("occupancy", "speed")
+	q := currentBySensor("occupancy", "speed")
 	q.Channel = "1"
 	return q
 }

@@ -16,22 +16,22 @@ func Safety() Dashboard {
 
 func safetyStats() []Panel {
 	return []Panel{
-		stat(text{"NO₂", "Highest newest reading, coloured by the European Air Quality Index. " + lawNO2}, "max", "Nitrogen dioxide", readings("no2")).
+		stat(text{"NO₂", "Highest of the stations that report now, coloured by the European Air Quality Index. " + lawNO2}, "max", "Nitrogen dioxide", current("no2")).
 			unit("conμgm3").decimals(0).banded(indexNO2).at(0, 0, 3, 4),
-		stat(text{"O₃", "Highest newest reading, coloured by the European Air Quality Index. " + lawO3}, "max", "Ozone", readings("o3")).
+		stat(text{"O₃", "Highest of the stations that report now, coloured by the European Air Quality Index. " + lawO3}, "max", "Ozone", current("o3")).
 			unit("conμgm3").decimals(0).banded(indexO3).at(3, 0, 3, 4),
-		stat(text{"PM10", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM10}, "max", "Particles up to 10 µm", readings("pm10")).
+		stat(text{"PM10", "Highest of the stations that report now, coloured by the European Air Quality Index. " + lawPM10}, "max", "Particles up to 10 µm", current("pm10")).
 			unit("conμgm3").decimals(0).banded(indexPM10).at(6, 0, 3, 4),
-		stat(text{"PM2.5", "Highest newest reading, coloured by the European Air Quality Index. " + lawPM25}, "max", "Particles up to 2.5 µm", readings("pm25")).
+		stat(text{"PM2.5", "Highest of the stations that report now, coloured by the European Air Quality Index. " + lawPM25}, "max", "Particles up to 2.5 µm", current("pm25")).
 			unit("conμgm3").decimals(0).banded(indexPM25).at(9, 0, 3, 4),
-		stat(text{"Noise", "Highest newest equivalent level."}, "max", "Equivalent noise level", readings("laeq")).
+		stat(text{"Noise", "Highest equivalent level of the meters that report now."}, "max", "Equivalent noise level", current("laeq")).
 			unit("suffix:dB(A)").decimals(0).banded(noiseBands).at(12, 0, 3, 4),
 		stat(text{
-			"River", "Highest newest water level above a gauge's zero. The bands are those of the demonstration city: set your gauges' own alert levels.",
-		}, "max", "Water level", readings("water_level")).unit("lengthm").decimals(2).banded(riverBands).at(15, 0, 3, 4),
-		total(text{"People", "Sum of the people present at all counters, newest readings."}, "People present", readings("people_present")).
+			"River", "Highest water level above a gauge's zero, of the gauges that report now. The bands are those of the demonstration city: set your gauges' own alert levels.",
+		}, "max", "Water level", current("water_level")).unit("lengthm").decimals(2).banded(riverBands).at(15, 0, 3, 4),
+		total(text{"People", "Sum of the people present at all counters that report now."}, "People present", current("people_present")).
 			unit("short").at(18, 0, 3, 4),
-		stat(text{"Rain", "Strongest rain of all weather stations, newest readings."}, "max", "Rain intensity", readings("rain_rate")).
+		stat(text{"Rain", "Strongest rain of all weather stations that report now."}, "max", "Rain intensity", current("rain_rate")).
 			unit("suffix:mm/h").decimals(1).at(21, 0, 3, 4),
 	}
 }
@@ -75,8 +75,8 @@ func noiseWaterCrowds() []Panel {
 func surroundings() []Panel {
 	return []Panel{
 		table(text{
-			"Loudest places now", "Noise meters by their newest equivalent level. Click one for its history.",
-		}, []string{"Sensor", "Place", "Equivalent noise level"}, readings("laeq")).
+			"Loudest places now", "Noise meters that report, by their newest equivalent level. Click one for its history.",
+		}, []string{"Sensor", "Place", "Equivalent noise level"}, current("laeq")).
 			transformed(sorted("Equivalent noise level", true), first(20)).
 			override(Matcher{"byName", "Equivalent noise level"}, Property{"thresholds", thresholds(noiseBands)}, Property{"color", Color{Mode: "thresholds"}}, Property{"custom.cellOptions", TypeOnly{Type: "color-text"}}, Property{"displayName", "LAeq"}, Property{"custom.width", 95}).
 			width("Sensor", 95).opening().at(0, 19, 6, 7),
@@ -89,8 +89,8 @@ func surroundings() []Panel {
 		}, history("city", "wind_speed"), aggregated(history("city", "wind_speed"), "max")).unit("velocityms").points(100).coloring("A", blue).coloring("B", skyBlue).
 			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "Mean"}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "Highest"}).at(12, 19, 6, 7),
 		table(text{
-			"Waste containers", "How full each container is now, the fullest first.",
-		}, []string{"Sensor", "Place", "Filling level of waste container"}, newest("filling_level")).transformed(sorted("Filling level of waste container", true)).
+			"Waste containers", "How full each container is that reports now, the fullest first.",
+		}, []string{"Sensor", "Place", "Filling level of waste container"}, currentBySensor("filling_level")).transformed(sorted("Filling level of waste container", true)).
 			gaugedIn("Filling level of waste container", fullBands).percent("Filling level of waste container").
 			override(Matcher{"byName", "Filling level of waste container"}, Property{"displayName", "Full"}, Property{"custom.width", 120}).width("Sensor", 95).opening().at(18, 19, 6, 7),
 	}

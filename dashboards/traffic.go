@@ -29,11 +29,11 @@ func trafficStats() []Panel {
 			"Occupancy", "Part of the time for which a vehicle stands over a detector, mean of all, newest step. Above a fifth, traffic begins to stand.",
 		}, "lastNotNull", "", history("city", "occupancy")).unit("percentunit").decimals(1).points(100).banded(occupancyBands).at(12, 0, 4, 4),
 		total(text{
-			"Congested routes", "Routes to the centre that are congested now.",
-		}, "Congestion", readings("congested")).unit("short").banded(noneBands).at(16, 0, 4, 4),
+			"Congested routes", "Routes to the centre that are congested now; of those that report.",
+		}, "Congestion", current("congested")).unit("short").banded(noneBands).at(16, 0, 4, 4),
 		total(text{
-			"Free parking spots", "Sum of all car parks, newest readings.",
-		}, "Free parking spots", readings("available_spots")).unit("short").at(20, 0, 4, 4),
+			"Free parking spots", "Sum of all car parks that report now.",
+		}, "Free parking spots", current("available_spots")).unit("short").at(20, 0, 4, 4),
 	}
 }
 
@@ -50,7 +50,7 @@ func trafficCourse() []Panel {
 			"Occupancy by district", "Part of the time for which a vehicle stands over a detector. Above a fifth, traffic begins to stand.",
 		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 8),
 		over(text{
-			"Speed over occupancy, first lanes now", "Each point is a lane detector: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
+			"Speed over occupancy, first lanes now", "Each point is a lane detector that reports: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
 		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 12, 8, 7),
 		lines(text{
 			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.",
@@ -64,15 +64,15 @@ func trafficCourse() []Panel {
 func trafficPlaces() []Panel {
 	return []Panel{
 		table(text{
-			"Slowest lanes now", "Lanes with the lowest newest speed. Click one for its history.",
-		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, readings("speed")).
+			"Slowest lanes now", "Lanes that report, the lowest newest speed first. Click one for its history.",
+		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, current("speed")).
 			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 19, 8, 7),
 		timeSeries(text{
 			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.",
 		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 19, 8, 7),
 		table(text{
-			"Car parks", "How full each car park is now, the fullest first.",
-		}, []string{"Sensor", "Place", "Free parking spots", "Full"}, newest("available_spots", "occupied_spots", "total_spots")).
+			"Car parks", "How full each car park is that reports now, the fullest first.",
+		}, []string{"Sensor", "Place", "Free parking spots", "Full"}, currentBySensor("available_spots", "occupied_spots", "total_spots")).
 			transformedFirst(ratioOf("Full", "Taken parking spots", "Parking spots")).transformed(sorted("Full", true)).
 			gaugedIn("Full", fullBands).percent("Full").width("Sensor", 110).width("Full", 140).
 			override(Matcher{"byName", "Free parking spots"}, Property{"displayName", "Free"}, Property{"custom.width", 70}).opening().at(16, 19, 8, 7),
