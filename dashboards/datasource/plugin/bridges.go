@@ -13,7 +13,7 @@ import (
 )
 
 // bridges answers with the edge bridges that have reported. A bridge may be named as a sensor: its id is a publisher's. It is of
-// no one place or quantity, because its sensors may be of many.
+// no one place or quantity, because its sensors may be of many: package question refuses to choose bridges by these.
 func (d *Datasource) bridges(ctx context.Context, a asked) (data.Frames, error) {
 	params := url.Values{"limit": {strconv.Itoa(city.MaxBridges)}}
 	items, total, err := d.city.Bridges(ctx, params)
@@ -26,9 +26,6 @@ func (d *Datasource) bridges(ctx context.Context, a asked) (data.Frames, error) 
 			rejects(a.unwanted, func(key string) string { return map[string]string{"sensor": b.Publisher}[key] })
 	})
 	answer := shown(city.Call("bridges", params), frames.Bridges(cut(items, a.Limit)))
-	if len(a.Districts)+len(a.Sites)+len(a.Domains)+len(a.Quantities) > 0 || a.Area != nil {
-		explained(answer[0], "places and quantities do not choose among bridges: the sensors of one may be of many")
-	}
 	if total > all {
 		warned(answer[0], "there are "+strconv.Itoa(total)+" bridges, and the first "+strconv.Itoa(all)+" are looked at")
 	}

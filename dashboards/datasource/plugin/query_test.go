@@ -109,15 +109,6 @@ func TestATableOfLatestHasAsManyRowsAsAreAskedFor(t *testing.T) {
 	}
 }
 
-// The sensors of one bridge may be in many places: a filter of the dashboard by district must not look as if it were applied.
-func TestPlacesDoNotChooseAmongBridgesAndTheAnswerSaysSo(t *testing.T) {
-	api := newTown(t, "")
-	answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"sensors","view":"bridges","filters":[{"key":"district","operator":"=","value":"harbour"}]}`)
-	if answer.Error != nil || answer.Frames[0].Rows() != 3 || len(answer.Frames[0].Meta.Notices) != 1 {
-		t.Errorf("%v %+v", answer.Error, answer.Frames)
-	}
-}
-
 func TestRatiosAmongReadingsAreInPercent(t *testing.T) {
 	api := newTown(t, "")
 	humidity := `{"sensor":"air-1","quantity":"relative_humidity","value":0.758,"unit":"","time":"2026-03-09T08:00:00Z"}`

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
@@ -81,6 +83,64 @@ func TestStatesCountSensorsWithASiteOrWithout(t *testing.T) {
 			continue
 		}
 		if diff := cmp.Diff(want, row(t, answer.Frames[0])); diff != "" {
+			t.Errorf("%s\n%s", query, diff)
+		}
+	}
+}
+
+// An answer about everything must not look like one about a part.
+func TestWhatAKindCannotBeChosenByIsRefused(t *testing.T) {
+	api := newTown(t, "")
+	filter := func(key, operator string) string {
+		return `"filters":[{"key":"` + key + `","operator":"` + operator + `","value":"x-1"}]`
+	}
+	for query, words := range map[string]string{
+		`"kind":"ledger",` + filter("quantity", "="):                     "filter: ledger totals cannot be filtered by quantity, only by district, site, sensor",
+		`"kind":"ledger",` + filter("district", "!="):                    "filter: ledger totals cannot leave a district out; use =",
+		`"kind":"ledger","view":"steps",` + filter("channel", "="):       "ledger steps cannot be filtered by channel",
+		`"kind":"ledger","view":"each",` + filter("domain", "="):         "ledger each cannot be filtered by domain",
+		`"kind":"ledger","domains":["traffic"]`:                          "domains: ledger totals cannot be chosen by that",
+		`"kind":"ledger","quantities":["speed"]`:                         "quantities: ledger totals",
+		`"kind":"ledger","area":{"west":1,"south":2,"east":3,"north":4}`: "area: ledger totals",
+		`"kind":"sensors",` + filter("channel", "!="):                    "sensors list cannot be filtered by channel",
+		`"kind":"sensors","view":"sites",` + filter("sensor", "="):       "sensors sites cannot be filtered by sensor",
+		`"kind":"sensors","view":"bridges",` + filter("district", "="):   "sensors bridges cannot be filtered by district, only by sensor",
+		`"kind":"sensors","view":"districts","domains":["traffic"]`:      "domains: sensors districts",
+		`"kind":"events",` + filter("quantity", "!="):                    "events cannot be filtered by quantity",
+		`"kind":"pipeline",` + filter("district", "="):                   "pipeline totals cannot be filtered by district, nor by anything else",
+		`"kind":"history","quantities":["speed"],"states":["ok"]`:        "states: history cannot be chosen by that",
+		`"kind":"latest","search":"quay"`:                                "search: latest sensors",
+	} {
+		answer := ask(t, settings(t, api.URL, ""), day(), "{"+query+"}")
+		if answer.Error == nil || !strings.Contains(answer.Error.Error(), words) || answer.Status != backend.StatusBadRequest {
+			t.Errorf("%s: %d %v, want words about %q", query, answer.Status, answer.Error, words)
+		}
+	}
+	if calls := api.asked(""); len(calls) > 0 {
+		t.Errorf("the server was asked all the same: %v", calls)
+	}
+}
+
+func TestFiltersOfSensorsAreApplied(t *testing.T) {
+	api := fleet(t)
+	for query, want := range map[string][]string{
+		`"filters":[{"key":"quantity","operator":"!=","value":"speed"}]`:                     {"air-1", "air-2", "air-3"},
+		`"filters":[{"key":"domain","operator":"!=","value":"safety"}],"limit":1`:            {"cam-1"},
+		`"filters":[{"key":"sensor","operator":"!=|","values":["cam-1","cam-2"]}],"limit":2`: {"air-1", "air-2"},
+		`"sensors":["cam-1","air-1"],"quantities":["no2"]`:                                   {"air-1"},
+		`"sensors":["cam-1","air-1"],"search":"quay air"`:                                    {"air-1"},
+		`"sensors":["cam-1","air-1"],"area":{"west":1,"south":2,"east":3,"north":4}`:         {},
+	} {
+		answer := ask(t, settings(t, api.URL, ""), day(), `{"kind":"sensors",`+query+`}`)
+		if answer.Error != nil || len(answer.Frames) != 1 {
+			t.Errorf("%s: %v %v", query, answer.Error, answer.Frames)
+			continue
+		}
+		ids := make([]string, answer.Frames[0].Rows())
+		for i := range ids {
+			ids[i] = answer.Frames[0].Fields[0].At(i).(string)
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
 			t.Errorf("%s\n%s", query, diff)
 		}
 	}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -86,7 +87,7 @@ func (d *Datasource) sites(ctx context.Context, a asked) ([]city.Site, error) {
 		if !inside || len(a.Sites) > 0 && !slices.Contains(a.Sites, s.ID) || len(a.Districts) > 0 && !slices.Contains(a.Districts, s.District) ||
 			len(a.States) > 0 && !slices.Contains(a.States, s.State) || len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(name string) bool { return slices.Contains(s.Domains, name) }) ||
 			a.Search != "" && !matches(a.Search, s.ID, s.Title) ||
-			rejects(a.unwanted, func(key string) string { return map[string]string{"site": s.ID, "district": s.District}[key] }) {
+			a.refuses(map[string][]string{"site": {s.ID}, "district": {s.District}, "domain": s.Domains}) {
 			continue
 		}
 		wanted = append(wanted, s)
@@ -103,11 +104,12 @@ func matches(search string, texts ...string) bool {
 func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 	params := a.when(url.Values{})
 	if a.View == question.Each {
-		limit := a.Limit
-		if limit == 0 {
-			limit = 1000
+		limit := cmp.Or(a.Limit, 1000)
+		asks := limit
+		if len(a.unwanted) > 0 { // they take rows away
+			asks = question.MaxRows
 		}
-		params.Set("limit", strconv.Itoa(limit))
+		params.Set("limit", strconv.Itoa(asks))
 		if a.Sort != "" {
 			params.Set("sort", a.Sort)
 		}
@@ -125,7 +127,7 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 				return map[string]string{"sensor": k.Sensor, "site": k.Site, "district": k.District}[key]
 			})
 		})
-		return shown(city.Call("ledger/sensors", params), frames.LedgerSensors(items)), nil
+		return shown(city.Call("ledger/sensors", params), frames.LedgerSensors(cut(items, limit))), nil
 	}
 	for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts, "site": a.Sites} {
 		if len(list) > 0 {

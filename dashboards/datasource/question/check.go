@@ -69,6 +69,7 @@ func (q Query) Check() error {
 		q.checkOthers(fault)
 	}
 	q.checkFilters(fault)
+	q.checkApplies(fault)
 	return errors.Join(faults...)
 }
 
