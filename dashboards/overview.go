@@ -28,8 +28,8 @@ func overviewStats() []Panel {
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
 		}, "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
 		stat(text{
-			"Speed", "Mean of all lane detectors, newest step.",
-		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
+			"Speed", "Mean of all lanes whose detectors report now.",
+		}, "mean", "Mean speed", current("speed")).unit("velocitykmh").decimals(0).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
 		total(text{
 			"Load", "Sum of the active power of all meters that report now, solar roofs deducted.",
 		}, "Active power", current("active_power")).unit("watt").decimals(0).each(to("Energy", energyUID)).at(12, 0, 3, 4),

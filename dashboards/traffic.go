@@ -23,11 +23,11 @@ func trafficStats() []Panel {
 			"Bicycles in an hour", "Bicycles that all counters saw in the last hour, in both directions, whatever time range is chosen.",
 		}, "", history("city", "bicycles")).unit("short").since("1h").at(4, 0, 4, 4),
 		stat(text{
-			"Mean speed", "Mean of all lane detectors, newest step.",
-		}, "lastNotNull", "", history("city", "speed")).unit("velocitykmh").decimals(0).points(100).at(8, 0, 4, 4),
+			"Mean speed", "Mean of all lanes whose detectors report now.",
+		}, "mean", "Mean speed", current("speed")).unit("velocitykmh").decimals(0).at(8, 0, 4, 4),
 		stat(text{
-			"Occupancy", "Part of the time for which a vehicle stands over a detector, mean of all, newest step. Above a fifth, traffic begins to stand.",
-		}, "lastNotNull", "", history("city", "occupancy")).unit("percentunit").decimals(1).points(100).banded(occupancyBands).at(12, 0, 4, 4),
+			"Occupancy", "Part of the time for which a vehicle stands over a detector, mean of all that report now. Above a fifth, traffic begins to stand.",
+		}, "mean", "Occupancy", current("occupancy")).unit("percentunit").decimals(1).banded(occupancyBands).at(12, 0, 4, 4),
 		total(text{
 			"Congested routes", "Routes to the centre that are congested now; of those that report.",
 		}, "Congestion", current("congested")).unit("short").banded(noneBands).at(16, 0, 4, 4),
