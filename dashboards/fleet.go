@@ -21,12 +21,12 @@ func Fleet() Dashboard {
 }
 
 func fleetStats() []Panel {
-	sites, sums := registered(question.Sites), ledger(question.Totals)
+	states, sums := registered(question.States), ledger(question.Totals)
 	clocks := question.Query{Kind: question.Events, Events: []string{"clock"}, Districts: []string{district}}
 	return []Panel{
-		stat(text{"Sensors", "How many are registered."}, "sum", "Sensors", sites).unit("short").at(0, 0, 3, 4),
-		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds."}, "sum", "Silent", sites).unit("short").banded(noneBands).at(3, 0, 3, 4),
-		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly."}, "sum", "Never seen", sites).unit("short").banded(noneBands).at(6, 0, 3, 4),
+		stat(text{"Sensors", "How many are registered, with a site or without; where districts are chosen, those with a site there."}, "lastNotNull", "Sensors", states).unit("short").at(0, 0, 3, 4),
+		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds."}, "lastNotNull", "Silent", states).unit("short").banded(noneBands).at(3, 0, 3, 4),
+		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly."}, "lastNotNull", "Never seen", states).unit("short").banded(noneBands).at(6, 0, 3, 4),
 		stat(text{"Complete", "Part of the readings expected in this time that came."}, "lastNotNull", "Completeness", sums).
 			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", sums).unit("short").at(12, 0, 3, 4),

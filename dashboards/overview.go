@@ -20,7 +20,7 @@ func overviewStats() []Panel {
 	return []Panel{
 		stat(text{
 			"Silent", "Sensors that have not reported for more than twice their cadence and 10 seconds. The fleet dashboard names them.",
-		}, "sum", "Silent", registered(question.Sites)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
+		}, "lastNotNull", "Silent", registered(question.States)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
 			"Complete", "Part of the readings expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
 		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
