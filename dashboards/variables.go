@@ -7,6 +7,8 @@ type VariableQuery struct {
 	Districts []string `json:"districts,omitempty"`
 	Sites     []string `json:"sites,omitempty"`
 	Sensors   []string `json:"sensors,omitempty"`
+	// Search is what somebody types into the box. Grafana asks again on typing where it finds its name of that in the query.
+	Search string `json:"search"`
 }
 
 // Settings of variables in Grafana's numbers.
@@ -43,7 +45,7 @@ func quantities() Variable {
 
 // choosing makes a variable; all says that all of the list may be chosen, which is then the choice to begin with.
 func choosing(name, label, about string, q VariableQuery, all bool) Variable {
-	q.RefID = name
+	q.RefID, q.Search = name, "$__searchFilter"
 	v := Variable{
 		Name: name, Label: label, Description: about, Type: "query", Datasource: source, Query: q, Definition: q.List,
 		Current: Choice{Text: "", Value: ""}, IncludeAll: all, Multi: all, Refresh: onTimeRange, Sort: asAnswered,
