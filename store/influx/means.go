@@ -11,10 +11,10 @@ import (
 //	SELECT Whole AS field FROM (SELECT Parts FROM ...) ... GROUP BY ..., time(...)
 type MeanInParts struct{ Whole, Parts string }
 
-// EnergeticMean is that of levels in decibels.
+// EnergeticMean is that of levels in decibels. (With 10 in place of 10.0 the parts would be cut to whole numbers.)
 func EnergeticMean(field string) MeanInParts {
 	f := QuoteIdent(field)
-	return MeanInParts{Whole: fmt.Sprintf("10 * log10(mean(%s))", f), Parts: fmt.Sprintf("pow(10, %s / 10) AS %s", f, f)}
+	return MeanInParts{Whole: fmt.Sprintf("10.0 * log10(mean(%s))", f), Parts: fmt.Sprintf("pow(10.0, %s / 10.0) AS %s", f, f)}
 }
 
 // CircularMean is that of directions in degrees, from -180 to 180.

@@ -39,6 +39,11 @@ func TestStatementsAreKnownOrLeftToTheEngine(t *testing.T) {
 		{`SELECT count(*)` + from + group, true},
 		{`SELECT sum("speed")` + from + ` AND ("sensor" = 'a' OR "site" =~ /x/) AND "channel" = ''` + group, true},
 		{`SELECT max("speed")` + from + ` GROUP BY time(1m) fill(none)`, true},
+		{inParts(influx.EnergeticMean("laeq"), "laeq", "1000s"), true},
+		{inParts(influx.CircularMean("wind"), "wind", "1000s"), true},
+		{inParts(influx.CircularMean("wind"), "laeq", "1000s"), false},
+		{inParts(influx.EnergeticMean("laeq"), "laeq", "999s"), false},
+		{inParts(influx.MeanInParts{Whole: influx.EnergeticMean("laeq").Whole, Parts: `"laeq" AS "laeq"`}, "laeq", "1000s"), false},
 
 		{`SELECT max("speed")` + from + ` GROUP BY time(1m)`, false},
 		{`SELECT max("speed")` + from + ` GROUP BY time(1m, 10s) fill(none)`, false},
@@ -72,6 +77,12 @@ func TestStatementsAreKnownOrLeftToTheEngine(t *testing.T) {
 			t.Errorf("known is %v: %s", !c.known, c.statement)
 		}
 	}
+}
+
+// inParts is a statement with a mean in parts, whose times end where it says.
+func inParts(mean influx.MeanInParts, field, end string) string {
+	return `SELECT ` + mean.Whole + ` AS "` + field + `" FROM (SELECT ` + mean.Parts + ` FROM "safety" WHERE time >= 0 AND time < 1000s AND "sensor" = 'a'
+		GROUP BY "sensor", "site") WHERE time >= 0 AND time < ` + end + ` GROUP BY "sensor", time(10s) fill(none)`
 }
 
 // TestAnswersAreTheEngines asks random questions of points in files and in memory, some of them written twice, others
@@ -152,9 +163,16 @@ func question(rng *rand.Rand) string {
 	tags := []string{"sensor", "channel", "site", "district"}
 	rng.Shuffle(4, func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
 	by := append(slices.Clone(tags[:rng.IntN(5)]), fmt.Sprintf("time(%dms)", max(1, step.Milliseconds())))
-	q := fmt.Sprintf("SELECT %s FROM traffic WHERE time >= %dms AND time < %dms", strings.Join(columns, ", "), from, to)
-	q += pick("", "", " AND (sensor = 's-1' OR sensor = 's-2' OR sensor = 's-14')", " AND channel = ''", " AND site =~ /^site-[12]$/", " AND sensor = 'none'",
+	within := fmt.Sprintf("time >= %dms AND time < %dms", from, to)
+	source := "traffic WHERE " + within
+	source += pick("", "", " AND (sensor = 's-1' OR sensor = 's-2' OR sensor = 's-14')", " AND channel = ''", " AND site =~ /^site-[12]$/", " AND sensor = 'none'",
 		" AND district = 'd1' AND channel != '1'")
+	if rng.IntN(4) == 0 {
+		speed, occupancy := influx.EnergeticMean("speed"), influx.CircularMean("occupancy")
+		columns = []string{speed.Whole + " AS speed", occupancy.Whole + " AS occupancy"}
+		source = "(SELECT " + speed.Parts + ", " + occupancy.Parts + " FROM " + source + " GROUP BY sensor, site, district, channel) WHERE " + within
+	}
+	q := "SELECT " + strings.Join(columns, ", ") + " FROM " + source
 	q += " GROUP BY " + strings.Join(by, ", ") + " fill(none)"
 	if len(columns) == 1 { // the engine counts a step twice that has one column here and another one there
 		q += pick("", " LIMIT 7")

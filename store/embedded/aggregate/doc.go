@@ -5,7 +5,7 @@
 // It stands between the query executor of store/embedded and the engine. A statement that it knows it answers itself;
 // every other one it hands on. What comes back is the same, so nobody who asks has to know.
 //
-//	httpd ──SELECT──► Executor ──mean, sum, count, min, max, percentile by time──► series ──► blocks of 1,000 ──► steps
+//	httpd ──SELECT──► Executor ──means, sum, count, min, max, percentile by time──► series ──► blocks of 1,000 ──► steps
 //	                     │
 //	                     └──everything else──► the engine's own executor
 //

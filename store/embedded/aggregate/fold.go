@@ -16,6 +16,9 @@ const (
 	lowest
 	highest
 	percentile
+	// energetic and circular are influx.EnergeticMean and influx.CircularMean.
+	energetic
+	circular
 )
 
 // kindOf finds a kind by its function in InfluxQL.
@@ -41,8 +44,9 @@ func kindOf(function string) kind {
 type fold struct {
 	column
 	n []int64
-	// value is the sum, the lowest or the highest so far, or the finished percentile.
-	value []float64
+	// value is the sum, the lowest or the highest so far, or the finished percentile. Of directions it is the way to the east,
+	// and north the one to the north.
+	value, north []float64
 	// open are the readings of the step openAt, of which the percentile is not yet known.
 	open   []float64
 	openAt int64
@@ -52,6 +56,9 @@ func newFold(c column, steps int64) *fold {
 	f := &fold{column: c, n: make([]int64, steps)}
 	if c.kind != count {
 		f.value = make([]float64, steps)
+	}
+	if c.kind == circular {
+		f.north = make([]float64, steps)
 	}
 	return f
 }
@@ -74,6 +81,16 @@ func (f *fold) add(step int64, readings []float64) {
 	case highest:
 		if most := slices.Max(readings); first || most > f.value[step] {
 			f.value[step] = most
+		}
+	case energetic:
+		for _, v := range readings {
+			f.value[step] += math.Pow(10, v/10)
+		}
+	case circular:
+		for _, v := range readings {
+			east, north := math.Sincos(v * math.Pi / 180)
+			f.value[step] += east
+			f.north[step] += north
 		}
 	case percentile:
 		if step != f.openAt {
@@ -103,13 +120,18 @@ func (f *fold) finish() {
 // at returns a step's number, nil where there is none. All has been added, and finish called.
 func (f *fold) at(step int64) any {
 	n := f.n[step]
-	switch {
-	case n == 0:
+	if n == 0 {
 		return nil
-	case f.kind == count:
+	}
+	switch f.kind {
+	case count:
 		return n
-	case f.kind == mean:
+	case mean:
 		return f.value[step] / float64(n)
+	case energetic:
+		return 10 * math.Log10(f.value[step]/float64(n))
+	case circular:
+		return math.Atan2(f.value[step], f.north[step]) * 180 / math.Pi
 	}
 	return f.value[step]
 }

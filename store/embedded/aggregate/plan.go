@@ -39,19 +39,29 @@ type column struct {
 
 // planOf reads a statement. It returns false for one that is the engine's.
 func planOf(s *influxql.SelectStatement, now time.Time, maxSteps int) (plan, bool) {
-	if !plain(s) {
+	if !plain(s) || s.Fill != influxql.NoFill {
 		return plan{}, false
 	}
-	from, ok := s.Sources[0].(*influxql.Measurement)
+	p := plan{limit: s.Limit}
+	if !p.readDimensions(s.Dimensions) {
+		return plan{}, false
+	}
+	values := s // the statement that chooses points
+	if sub, ok := s.Sources[0].(*influxql.SubQuery); ok {
+		values = sub.Statement
+		if !p.readMeansInParts(s, values, now) {
+			return plan{}, false
+		}
+	} else if !p.readFields(s) {
+		return plan{}, false
+	}
+	from, ok := values.Sources[0].(*influxql.Measurement)
 	if !ok || from.Regex != nil || from.SystemIterator != "" {
 		return plan{}, false
 	}
-	p := plan{from: measurement{from.Database, from.RetentionPolicy, from.Name}, limit: s.Limit}
-	if !p.readDimensions(s.Dimensions) || !p.readFields(s) {
-		return plan{}, false
-	}
-	series, times, err := influxql.ConditionExpr(influxql.CloneExpr(s.Condition), &influxql.NowValuer{Now: now})
-	if err != nil || times.Min.IsZero() || times.Max.IsZero() || !onlyTags(series) {
+	p.from = measurement{from.Database, from.RetentionPolicy, from.Name}
+	series, times, ok := conditionOf(values, now)
+	if !ok || !onlyTags(series) {
 		return plan{}, false
 	}
 	p.series, p.first, p.last = series, times.MinTimeNano(), times.MaxTimeNano()
@@ -64,7 +74,13 @@ func planOf(s *influxql.SelectStatement, now time.Time, maxSteps int) (plan, boo
 // plain tells whether a statement has none of the clauses that the engine is needed for.
 func plain(s *influxql.SelectStatement) bool {
 	return s.Target == nil && len(s.Sources) == 1 && s.TimeAscending() && s.Offset == 0 && s.SLimit == 0 && s.SOffset == 0 &&
-		s.Fill == influxql.NoFill && s.Location == nil && s.TimeAlias == "" && !s.OmitTime && !s.StripName && s.EmitName == "" && !s.Dedupe
+		s.Location == nil && s.TimeAlias == "" && !s.OmitTime && !s.StripName && s.EmitName == "" && !s.Dedupe
+}
+
+// conditionOf parts a condition in that of the tags and the times, which must have a beginning and an end.
+func conditionOf(s *influxql.SelectStatement, now time.Time) (influxql.Expr, influxql.TimeRange, bool) {
+	series, times, err := influxql.ConditionExpr(influxql.CloneExpr(s.Condition), &influxql.NowValuer{Now: now})
+	return series, times, err == nil && !times.Min.IsZero() && !times.Max.IsZero()
 }
 
 // readDimensions reads GROUP BY: tags, and one time without an offset.
