@@ -1,17 +1,20 @@
 import {
   type AdHocVariableFilter,
   CoreApp,
+  type DataFrame,
   type DataQueryRequest,
   type DataQueryResponse,
   type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
+  LoadingState,
   type MetricFindValue,
   type ScopedVars,
+  toDataFrame,
 } from '@grafana/data';
 import { DataSourceWithBackend, getGrafanaLiveSrv, getTemplateSrv } from '@grafana/runtime';
-import { type Observable, switchMap } from 'rxjs';
+import { map, type Observable, of, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
-import { interpolated, listParams, variableName, type Variables } from './interpolate';
+import { blank, interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
 import { DOMAINS, lacks, streamed } from './rules';
 import { type Choice, type Choices, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from './types';
@@ -44,7 +47,24 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
 
   override query(request: DataQueryRequest<LamppostQuery>): Observable<DataQueryResponse> {
     const asked = request.liveStreaming ? { ...request, targets: request.targets.map(streamed) } : request;
-    return super.query(asked).pipe(switchMap((answer) => follow(answer, asked, this.uid, getGrafanaLiveSrv())));
+    const asking = asked.targets.filter((target) => blank(target, this.templates, asked.scopedVars) === '');
+    if (asking.length === asked.targets.length) {
+      return this.answers(asked);
+    }
+    const nothing = asked.targets.filter((target) => !asking.includes(target) && target.kind !== 'events' && this.filterQuery(target)).map((target) => this.nothing(target, asked.scopedVars));
+    if (asking.length === 0) {
+      return of({ data: nothing, state: LoadingState.Done });
+    }
+    return this.answers({ ...asked, targets: asking }).pipe(map((answer) => ({ ...answer, data: [...(answer.data as DataFrame[]), ...nothing] })));
+  }
+
+  private answers(request: DataQueryRequest<LamppostQuery>): Observable<DataQueryResponse> {
+    return super.query(request).pipe(switchMap((answer) => follow(answer, request, this.uid, getGrafanaLiveSrv())));
+  }
+
+  /** The answer to a query that names an empty variable: without a name it would be about the whole city. */
+  private nothing(query: LamppostQuery, scopedVars: ScopedVars): DataFrame {
+    return toDataFrame({ refId: query.refId, fields: [], meta: { notices: [{ severity: 'warning', text: `${blank(query, this.templates, scopedVars)}, so there is nothing to show` }] } });
   }
 
   override getDefaultQuery(app: CoreApp): Partial<LamppostQuery> {

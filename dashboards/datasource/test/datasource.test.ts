@@ -1,4 +1,4 @@
-import { CoreApp, type DataSourceInstanceSettings, type DataQueryRequest } from '@grafana/data';
+import { CoreApp, type DataFrame, type DataSourceInstanceSettings, type DataQueryRequest, toDataFrame } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 import { firstValueFrom, of } from 'rxjs';
 import { LamppostDatasource } from '../src/datasource';
@@ -8,8 +8,8 @@ import { type LamppostVariables } from '../src/variables';
 
 const templates: Variables = { getVariables: () => [], replace: (text, _scoped, format) => (text === '$district' ? (format ? format('harbour') : 'harbour') : text) };
 
-function source() {
-  const datasource = new LamppostDatasource({ uid: 'uid-1', type: 'lamppost-city-datasource', jsonData: {} } as unknown as DataSourceInstanceSettings<LamppostOptions>, templates);
+function source(variables = templates) {
+  const datasource = new LamppostDatasource({ uid: 'uid-1', type: 'lamppost-city-datasource', jsonData: {} } as unknown as DataSourceInstanceSettings<LamppostOptions>, variables);
   const asked = jest.fn<Promise<object>, [string, object?]>(() => Promise.resolve({ items: [{ value: 'quay-1', label: 'North quay' }, { value: 'x', label: 'x' }], total: 2 }));
   datasource.getResource = asked as never;
   return { datasource, asked };
@@ -95,6 +95,35 @@ it('goes on live where the Live button of Explore asks for it', () => {
     expect(asked.mock.lastCall?.[0].targets).toEqual(want);
   }
   asked.mockRestore();
+});
+
+describe('a query that names an empty variable', () => {
+  const ask = (targets: LamppostQuery[]) => {
+    const refs: string[] = [];
+    const asked = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation(({ targets }: DataQueryRequest) => {
+      refs.push(...targets.map(({ refId }) => refId));
+      return of({ data: targets.map(({ refId }) => toDataFrame({ refId, fields: [] })) });
+    });
+    const { datasource } = source({ getVariables: () => [], replace: (text, _scoped, format) => (text === '$sensor' ? format!([] as string[]) : text) });
+    const answer = firstValueFrom(datasource.query({ targets } as DataQueryRequest<LamppostQuery>)).then(({ data }) => (data as DataFrame[]).map((f) => `${f.refId ?? ''} ${f.meta?.notices?.[0]?.text ?? ''}`));
+    asked.mockRestore();
+    return { answer, refs };
+  };
+  const empty: LamppostQuery = { refId: 'A', kind: 'history', quantities: ['water_level'], sensors: ['$sensor'] };
+
+  it('is answered with nothing and says why, and the backend is not asked', async () => {
+    const { answer, refs } = ask([empty, { ...empty, refId: 'B', hide: true }]);
+    expect(await answer).toEqual(['A The variable $sensor is empty, so there is nothing to show']);
+    expect(refs).toEqual([]);
+  });
+  it('leaves the others beside it', async () => {
+    const { answer, refs } = ask([empty, { ...empty, refId: 'B', sensors: ['cam-1'] }]);
+    expect(await answer).toEqual(['B ', 'A The variable $sensor is empty, so there is nothing to show']);
+    expect(refs).toEqual(['B']);
+  });
+  it('is no annotation', async () => {
+    expect(await ask([{ refId: 'Anno', kind: 'events', sensors: ['$sensor'] }]).answer).toEqual([]);
+  });
 });
 
 it('offers ad hoc filters the quantities that are measured first', async () => {
