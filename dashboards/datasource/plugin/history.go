@@ -24,7 +24,9 @@ type part struct {
 	params  url.Values
 	compare string
 	// forth moves a time of the part to where it is shown.
-	forth  func(time.Time) time.Time
+	forth func(time.Time) time.Time
+	// kept are the steps that are shown; nil are all.
+	kept   *kept
 	answer *city.Readings
 	err    error
 }
@@ -61,6 +63,9 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 		truncated = truncated || p.answer.Truncated
 		p.draw(&into)
 	}
+	if k := a.keeps(asIs); k != nil && len(into.lines) > 0 {
+		form.From, form.To = time.UnixMilli(max(k.from, a.from.UnixMilli())), time.UnixMilli(k.to-into.lines[0].StepMS+1)
+	}
 	lines, err := wanted(into.lines, a.unwanted, form.Catalogue)
 	if err != nil {
 		return nil, err
@@ -71,6 +76,9 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	}
 	if truncated {
 		warned(all[0], "there are more readings than one answer holds, and some are missing here; choose a longer step, a shorter time or fewer sensors")
+	}
+	if len(lines) == 0 && into.cut > 0 {
+		explained(all[0], "no step is whole in this time; choose a shorter step or a longer time")
 	}
 	d.goOn(all[0], a)
 	return all, nil
@@ -139,7 +147,7 @@ func (d *Datasource) parts(ctx context.Context, a asked) ([]*part, error) {
 		}
 		return []*part{{params: base(a.from, a.to)}}, nil
 	}
-	all := []*part{{params: stepped(a.from, a.to)}}
+	all := []*part{{params: stepped(a.from, a.to), kept: a.keeps(asIs)}}
 	if len(a.Compare) == 0 {
 		return all, nil
 	}
@@ -149,7 +157,7 @@ func (d *Datasource) parts(ctx context.Context, a asked) ([]*part, error) {
 	}
 	for _, before := range a.Compare {
 		back, forth := shifts(before, zone)
-		all = append(all, &part{params: stepped(back(a.from), back(a.to)), compare: before, forth: forth})
+		all = append(all, &part{params: stepped(back(a.from), back(a.to)), compare: before, forth: forth, kept: a.keeps(back)})
 	}
 	return all, nil
 }
@@ -173,6 +181,11 @@ func shifts(by string, zone *time.Location) (back, forth func(time.Time) time.Ti
 // only those that go forward are kept.
 func (p *part) draw(into *drawn) {
 	for _, s := range p.answer.Series {
+		had := len(s.Times)
+		if s.Times, s.Values = p.kept.of(s.Times, s.Values, p.answer.StepMS); len(s.Times) == 0 && had > 0 {
+			into.cut++
+			continue
+		}
 		if p.forth != nil {
 			kept, last := 0, int64(0)
 			for i, ms := range s.Times {
@@ -197,6 +210,8 @@ type sameLine struct{ sensor, site, district, channel, domain, quantity, compare
 type drawn struct {
 	lines []frames.Line
 	at    map[sameLine]int
+	// cut is how many lines had no step that is shown.
+	cut int
 }
 
 // add appends a line, to the one that it goes on if there is one.

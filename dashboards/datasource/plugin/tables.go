@@ -134,8 +134,9 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 			params[key] = list
 		}
 	}
+	step := a.ledgerStep()
 	if a.View == question.Steps {
-		params.Set("step", a.ledgerStep())
+		params.Set("step", step)
 	}
 	book, err := d.city.Ledger(ctx, params)
 	if err != nil {
@@ -144,7 +145,7 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 	call := city.Call("ledger", params)
 	switch a.View {
 	case question.Steps:
-		return shown(call, frames.LedgerSteps(book.Steps)), nil
+		return shown(call, frames.LedgerSteps(a.keeps(asIs).steps(book.Steps, stepOf(step)))), nil
 	case question.Reasons:
 		return shown(call, frames.LedgerReasons(book.Counts)), nil
 	}

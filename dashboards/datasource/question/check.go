@@ -158,8 +158,14 @@ func (q Query) checkHistory(fault func(string, ...any)) {
 		if q.Gaps {
 			fault("gaps: readings as they are have no steps that could be empty; choose a step")
 		}
+		if q.Whole {
+			fault("whole: readings as they are have no steps; choose a step")
+		}
 	}
 	if q.Live {
+		if q.Whole {
+			fault("whole: the last step goes on live; switch one of the two off")
+		}
 		if len(q.Group) > 0 || len(q.Compare) > 0 || q.Gaps {
 			fault("live: readings as they come go with each sensor's own history only, without group, compare and gaps")
 		}
@@ -178,6 +184,9 @@ func (q Query) checkOthers(fault func(string, ...any)) {
 		fault("%s: group, compare, aggregate and gaps belong to history", q.Kind)
 	}
 	stepped := q.Kind == Ledger && q.View == Steps && q.Step != Raw
+	if q.Whole && !stepped {
+		fault("whole: %s has no steps", q.Kind)
+	}
 	if q.Step != Automatic && !stepped {
 		fault("step: %s has none", q.Kind)
 	}

@@ -100,6 +100,8 @@ type Query struct {
 	Compare []string `json:"compare,omitempty"`
 	// Gaps puts a null where a step has no reading, so that lines break there.
 	Gaps bool `json:"gaps,omitempty"`
+	// Whole leaves out the first and the last step where they are not whole: a sum over a part of a step looks like a fall.
+	Whole bool `json:"whole,omitempty"`
 
 	// States chooses among sensors: ok, silent or never.
 	States []string `json:"states,omitempty"`
