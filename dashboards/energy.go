@@ -39,13 +39,16 @@ func energyStats() []Panel {
 	}
 }
 
+// weighs is said of means over meters: they are of readings, not of meters' own means.
+const weighs = "A meter that reports more often weighs more, so a mean steps where meters begin to."
+
 func energyCourse() []Panel {
 	return []Panel{
 		timeSeries(text{
-			"Load of a meter, and a day before", "Mean active power of all meters. Dashed: the same hours the day before.",
+			"Mean reading of load, and a day before", "Mean of all readings of active power, for the course of the day; how much it is in all, Load now tells. " + weighs + " Dashed: the same hours the day before.",
 		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange, "A day before").at(0, 4, 8, 8),
 		heat(text{
-			"Load of a meter by district", "Mean active power of the meters of each district: blue is little, red is much.",
+			"Mean reading of load by district", "Mean of the readings of active power of each district: blue is little, red is much. " + weighs,
 		}, history("district", "active_power")).unit("watt").points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 4, 8, 8),
 		barGauge(text{
 			"Peaks by site", "The highest active power that a meter of each site drew in this time, the five highest.",
@@ -56,7 +59,7 @@ func energyCourse() []Panel {
 		}, aggregated(history("channel", "voltage"), "min"), aggregated(history("channel", "voltage"), "max")).unit("volt").points(100).banded(voltageBands).byPhase().
 			override(Matcher{"byFrameRefID", "A"}, Property{"displayName", "${__field.labels.channel} min"}, Property{"custom.lineStyle", LineStyle{Fill: "dash", Dash: []int{4, 4}}}).override(Matcher{"byFrameRefID", "B"}, Property{"displayName", "${__field.labels.channel} max"}).legendRight().at(0, 12, 8, 7),
 		timeSeries(text{
-			"Current of a meter by phase", "Mean of all meters. Phases that part from one another are loaded unevenly.",
+			"Mean reading of current by phase", "Mean of all readings. Phases that part from one another are loaded unevenly. " + weighs,
 		}, history("channel", "current")).unit("amp").points(100).byPhase().at(8, 12, 8, 7),
 		bandTimeline(text{
 			"Power factor by district", "Mean of the meters of each district. Many operators of grids bill reactive energy below 0.9.",

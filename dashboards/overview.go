@@ -54,7 +54,7 @@ func overviewCharts() []Panel {
 			"Traffic: speed by district", "Mean speed of the lane detectors of each district, by quality of flow on a street with 50 km/h. A row that changes alone is where traffic stands.",
 		}, speedBands, history("district", "speed")).unit("velocitykmh").points(100).leads(to("Traffic", trafficUID)).each(toDistrict("Traffic in this district", trafficUID)).at(10, 4, 7, 8),
 		timeSeries(text{
-			"Energy: load of a meter", "Mean active power of all meters; comparable over time also where meters are silent. Dashed: the same hours the day before.",
+			"Energy: load, mean reading", "Mean of all readings of active power, for the course of the day; how much it is in all, Load tells. A meter that reports more often weighs more, so the mean steps where meters begin to. Dashed: the same hours the day before.",
 		}, compared(history("city", "active_power"), "day")).unit("watt").points(100).besideBefore(orange, "A day before").leads(to("Energy", energyUID)).at(17, 4, 7, 8),
 		bandTimeline(text{
 			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index, the two worst in one. " + lawNO2,

@@ -41,7 +41,7 @@ func trafficCourse() []Panel {
 	states := []state{{"free", blue}, {"congested", vermillion}}
 	return []Panel{
 		timeSeries(text{
-			"Vehicles per lane and report, and a week before", "Vehicles that a lane counts between two reports, mean of all lanes: comparable over time also where detectors are silent. Dashed: the same hours a week before.",
+			"Vehicles per lane and report, and a week before", "Vehicles that a lane counts between two reports, mean of all reports: comparable over time also where detectors are silent, as long as they report as often. Dashed: the same hours a week before.",
 		}, compared(aggregated(history("city", "intensity"), "mean"), "week")).unit("short").points(100).besideBefore(blue, "A week before").at(0, 4, 8, 8),
 		timeSeries(text{
 			"Speed, and a week before", "Mean speed of all lanes. Dashed: the same hours a week before.",
@@ -68,7 +68,7 @@ func trafficPlaces() []Panel {
 		}, []string{"Sensor", "Place", "Channel", "Mean speed"}, current("speed")).
 			transformed(sorted("Mean speed", false), first(20)).opening().width("Sensor", 110).width("Channel", 80).width("Mean speed", 110).at(0, 19, 8, 7),
 		timeSeries(text{
-			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all: comparable over time also where counters are silent.",
+			"Bicycles per report, by direction", "Bicycles between two reports of a counter, mean of all reports: comparable over time also where counters are silent, as long as they report as often.",
 		}, aggregated(history("channel", "bicycles"), "mean")).unit("short").points(60).naming("/in$/", blue).naming("/out$/", orange).at(8, 19, 8, 7),
 		table(text{
 			"Car parks", "How full each car park is that reports now, the fullest first.",
