@@ -27,7 +27,7 @@ func fleetStats() []Panel {
 		stat(text{"Sensors", "How many are registered, with a site or without; where districts are chosen, those with a site there."}, "lastNotNull", "Sensors", states).unit("short").at(0, 0, 3, 4),
 		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds."}, "lastNotNull", "Silent", states).unit("short").banded(noneBands).at(3, 0, 3, 4),
 		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly."}, "lastNotNull", "Never seen", states).unit("short").banded(noneBands).at(6, 0, 3, 4),
-		stat(text{"Complete", "Part of the readings expected in this time that came."}, "lastNotNull", "Completeness", sums).
+		stat(text{"Complete", "Part of the reports expected in this time that came."}, "lastNotNull", "Completeness", sums).
 			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", sums).unit("short").at(12, 0, 3, 4),
 		stat(text{"Rejected", "Readings that were refused. The pipeline dashboard says why."}, "lastNotNull", "Rejected", sums).unit("short").each(to("Pipeline", pipelineUID)).at(15, 0, 3, 4),
@@ -47,7 +47,7 @@ func fleetPlaces() []Panel {
 		table(text{"Silent or never seen, if any", "The longest silent first; empty where none is. Click one for its history."}, []string{"Sensor", "Title", "State", "Last seen"}, silent).
 			transformed(sorted("Last seen", false)).colouredState("State").override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).
 			opening().width("Sensor", 110).width("State", 80).width("Last seen", 130).at(8, 4, 8, 8),
-		table(text{"Most missing", "Sensors of which most readings are missing in this time. Click one for its history."},
+		table(text{"Most missing", "Sensors of which most reports are missing in this time. Click one for its history."},
 			[]string{"Sensor", "Missing", "Rejected", "Completeness"}, missing).gaugedIn("Completeness", completenessBands).
 			opening().width("Sensor", 110).width("Missing", 80).width("Rejected", 80).at(16, 4, 8, 8),
 	}
@@ -75,12 +75,12 @@ func fleetDevices() []Panel {
 func fleetCourse() []Panel {
 	events := question.Query{Kind: question.Events, Districts: []string{district}, Limit: 200}
 	return []Panel{
-		timeSeries(text{"Completeness over time", "Part of the readings expected that came, by step."}, ledger(question.Steps)).
+		timeSeries(text{"Completeness over time", "Part of the reports expected that came, by step."}, ledger(question.Steps)).
 			unit("percentunit").points(100).transformed(only("time", "Completeness")...).colored(green).
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 19, 8, 7),
-		timeSeries(text{"What did not simply come", "Late, stamped, duplicate, rejected and missing readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own."}, ledger(question.Steps)).
+		timeSeries(text{"What did not simply come", "Late, stamped, duplicate and rejected readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own. Points: reports that are missing, on the scale at the right."}, ledger(question.Steps)).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
-			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange).at(8, 19, 8, 7),
+			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).missingReports().at(8, 19, 8, 7),
 		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none."}, []string{"From", "Event", "Sensor", "Text"}, events).
 			transformed(sorted("From", true)).opening().width("From", 140).override(Matcher{"byName", "From"}, Property{"unit", "time:YYYY-MM-DD HH:mm"}).width("Event", 75).width("Sensor", 110).at(16, 19, 8, 7),
 	}

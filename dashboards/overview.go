@@ -22,7 +22,7 @@ func overviewStats() []Panel {
 			"Silent", "Sensors that have not reported for more than twice their cadence and 10 seconds. The fleet dashboard names them.",
 		}, "lastNotNull", "Silent", registered(question.States)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
-			"Complete", "Part of the readings expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
+			"Complete", "Part of the reports expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
 		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
 		total(text{
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
@@ -76,7 +76,7 @@ func overviewAttention() []Panel {
 		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 20, 8, 6),
 		table(text{
-			"Most missing", "Sensors of which most readings are missing in this time, and how complete they are.",
+			"Most missing", "Sensors of which most reports are missing in this time, and how complete they are.",
 		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{

@@ -26,9 +26,9 @@ func sensorStats() []Panel {
 	return []Panel{
 		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen."}, "lastNotNull", "State", itself).lit().at(0, 0, 4, 4),
 		stat(text{"Last seen", "When it reported last."}, "lastNotNull", "Last seen", itself).unit("dateTimeFromNow").at(4, 0, 4, 4),
-		stat(text{"Completeness", "Part of the readings expected in this time that came; unknown for a sensor without a cadence."}, "lastNotNull", "Completeness", counted).
+		stat(text{"Completeness", "Part of the reports expected in this time that came; unknown for a sensor without a cadence."}, "lastNotNull", "Completeness", counted).
 			unit("percentunit").decimals(1).banded(completenessBands).at(8, 0, 4, 4),
-		stat(text{"Missing", "Readings of this time that should have come and did not."}, "lastNotNull", "Missing", counted).unit("short").banded(noneBands).at(12, 0, 4, 4),
+		stat(text{"Missing", "Reports of this time that should have come and did not; a report is all readings of the same time."}, "lastNotNull", "Missing", counted).unit("short").banded(noneBands).at(12, 0, 4, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", counted).unit("short").at(16, 0, 4, 4),
 		stat(text{"Rejected", "Readings that were refused: out of range, unreadable, or of an impossible time. They are in quarantine."}, "lastNotNull", "Rejected", counted).
 			unit("short").banded(noneBands).at(20, 0, 4, 4),
@@ -48,7 +48,7 @@ func sensorReadings() []Panel {
 		table(text{"Newest readings", "The newest value of each quantity and channel."},
 			[]string{"Measured quantity", "Channel", "Value", "Unit", "In words", "Measured"}, now).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 140).at(0, 14, 11, 11),
-		bars(text{"What came of its readings", "Accepted, duplicate, rejected and missing readings by step; the line is those of the accepted that came late."},
+		bars(text{"What came of its readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late. Points: reports that are missing, of which each may hold several readings, on the scale at the right."},
 			ofSensor(ledger(question.Steps))).unit("short").points(100).outcomes().at(11, 14, 6, 11),
 		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen; in the colours of the panel above."},
 			coming).byQuantity().since("15m").unnamed().at(17, 14, 7, 11),
@@ -56,11 +56,17 @@ func sensorReadings() []Panel {
 }
 
 // outcomes shows of the ledger's counters what became of readings, in their colours, and hides the others. Late ones are
-// among the accepted, and drawn as a line.
+// among the accepted, and drawn as a line. What is missing is counted in reports, not in readings, and so has a scale of its own.
 func (p Panel) outcomes() Panel {
 	return p.transformed(only("time", "Accepted", "Late", "Duplicate", "Rejected", "Missing")...).stacked().
 		naming("Late", ink, Property{"custom.drawStyle", "line"}, Property{"custom.stacking", ModeOnly{"none"}}, Property{"custom.fillOpacity", 0}, Property{"custom.lineWidth", 2}).
-		naming("Accepted", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).naming("Missing", orange)
+		naming("Accepted", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).missingReports()
+}
+
+// missingReports draws the counter Missing as points on a scale of its own, at the right: of reports, not of readings.
+func (p Panel) missingReports() Panel {
+	return p.naming("Missing", orange, Property{"displayName", "Missing reports"}, Property{"custom.drawStyle", "points"}, Property{"custom.showPoints", "always"}, Property{"custom.pointSize", 5},
+		Property{"custom.stacking", ModeOnly{"none"}}, Property{"custom.axisPlacement", "right"}, Property{"custom.axisLabel", "reports"}, Property{"min", 0}, Property{"custom.axisSoftMax", 5}, Property{"decimals", 0})
 }
 
 // together are quantities that one device often has: each has a colour of its own there.
