@@ -59,7 +59,12 @@ export interface LamppostVariableQuery extends DataQuery {
   sensors?: string[];
   quantities?: string[];
   domains?: string[];
+  /** SEARCH: without it Grafana does not ask again as somebody types. */
+  search?: string;
 }
+
+/** What the query of a variable holds so that Grafana leaves the search to the data source. */
+export const SEARCH = '$__searchFilter';
 
 /** One line of a list, as the backend answers it. */
 export interface Choice {

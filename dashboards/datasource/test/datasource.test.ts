@@ -3,7 +3,7 @@ import { DataSourceWithBackend } from '@grafana/runtime';
 import { firstValueFrom, of } from 'rxjs';
 import { LamppostDatasource } from '../src/datasource';
 import { type Variables } from '../src/interpolate';
-import { type LamppostOptions, type LamppostQuery, type LamppostVariableQuery } from '../src/types';
+import { type Choice, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery } from '../src/types';
 import { type LamppostVariables } from '../src/variables';
 
 const templates: Variables = { getVariables: () => [], replace: (text, _scoped, format) => (text === '$district' ? (format ? format('harbour') : 'harbour') : text) };
@@ -33,12 +33,42 @@ it('leaves the search to the server', async () => {
   expect(asked).toHaveBeenCalledWith('sensors', { district: ['harbour'], limit: 100, q: 'quay' });
 });
 
-it('lists values for variables, which depend on others', async () => {
-  const { datasource, asked } = source();
-  const request = { targets: [{ refId: 'v', list: 'sites', districts: ['$district'] }], scopedVars: { __searchFilter: { value: 'no', text: '' } } } as unknown as DataQueryRequest<LamppostVariableQuery>;
-  const variables = datasource.variables as unknown as LamppostVariables;
-  expect((await firstValueFrom(variables.query(request))).data).toEqual([{ text: 'North quay', value: 'quay-1' }, { text: 'x', value: 'x' }]);
-  expect(asked).toHaveBeenCalledWith('sites', { district: ['harbour'], limit: 1000, q: 'no' });
+describe('the values of a variable', () => {
+  const values = async (answer: Choice[][], scopedVars: object, query: Partial<LamppostVariableQuery> = {}) => {
+    const { datasource, asked } = source();
+    answer.forEach((items) => asked.mockResolvedValueOnce({ items, total: items.length }));
+    const request = { targets: [{ refId: 'v', list: 'sensors', search: '$__searchFilter', ...query }], scopedVars } as unknown as DataQueryRequest<LamppostVariableQuery>;
+    const { data } = await firstValueFrom((datasource.variables as unknown as LamppostVariables).query(request));
+    return { data: data as { text: string; value: string }[], asked: asked.mock.calls };
+  };
+  const typed = (value: string) => ({ __searchFilter: { value, text: value } });
+  const chosen = (value: unknown) => ({ __sceneObject: { value: { valueOf: () => ({ state: { value } }) } } });
+  const quay = { value: 'quay-1', label: 'North quay' };
+  const many = Array.from({ length: 1000 }, (_, i) => ({ value: `s-${i}`, label: `S ${i}` }));
+
+  it('depend on those of others, and are searched by the server', async () => {
+    const { data, asked } = await values([[quay]], typed('nor'), { list: 'sites', districts: ['$district'] });
+    expect(data).toEqual([{ text: 'North quay', value: 'quay-1' }]);
+    expect(asked).toEqual([['sites', { district: ['harbour'], limit: 1000, q: 'nor' }]]);
+  });
+  it('that were found by their ids say these, because Grafana looks for what was typed in the words', async () => {
+    expect((await values([[quay]], typed('quay-1'))).data).toEqual([{ text: 'North quay (quay-1)', value: 'quay-1' }]);
+    expect((await values([[quay]], typed('quay north'))).data).toEqual([{ text: 'North quay', value: 'quay-1' }]);
+    expect((await values([[quay]], {})).data).toEqual([{ text: 'North quay', value: 'quay-1' }]);
+  });
+  it('keep what is chosen though it is not among the first', async () => {
+    const { data, asked } = await values([many, [{ value: 'zoo-10', label: 'Zoo 10' }, { value: 'zoo-1', label: 'Zoo' }], []], chosen(['zoo-1', 's-7', 'gone']), { districts: ['$district'] });
+    expect(data).toHaveLength(1001);
+    expect(data[0]).toEqual({ text: 'Zoo', value: 'zoo-1' });
+    expect(asked.slice(1)).toEqual([['sensors', { district: ['harbour'], limit: 1000, q: 'zoo-1' }], ['sensors', { district: ['harbour'], limit: 1000, q: 'gone' }]]);
+    expect((await values([many], chosen('$__all'))).asked).toHaveLength(1);
+  });
+  it('are none where the variable that they depend on is empty', async () => {
+    const { datasource, asked } = source({ getVariables: () => [], replace: (_text, _scoped, format) => format!('') });
+    const request = { targets: [{ refId: 'v', list: 'sensors', sites: ['$site'] }], scopedVars: {} } as unknown as DataQueryRequest<LamppostVariableQuery>;
+    expect((await firstValueFrom((datasource.variables as unknown as LamppostVariables).query(request))).data).toEqual([]);
+    expect(asked).not.toHaveBeenCalled();
+  });
 });
 
 it('offers labels and their values to ad hoc filters, and only those that fit the others', async () => {

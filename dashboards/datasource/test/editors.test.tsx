@@ -174,6 +174,17 @@ it('a variable depends only on what its list can', () => {
   expect(screen.getByLabelText('Of quantities')).toBeInTheDocument();
 });
 
+// Grafana asks again as somebody types only where the saved query holds this word.
+it.each([{}, { refId: 'v', list: 'sensors', districts: ['$district'] }])('a variable leaves its search to the server, also one that was saved without: %j', (query) => {
+  const onChange = jest.fn<undefined, [LamppostVariableQuery]>();
+  const { datasource } = source();
+  const shown = (q: object) => <VariableEditor datasource={datasource} query={q as never} onChange={onChange as never} onRunQuery={() => undefined} />;
+  const { rerender } = render(shown(query));
+  expect(onChange.mock.calls).toEqual([[{ list: 'districts', refId: 'variable', ...query, search: '$__searchFilter' }]]);
+  rerender(shown(onChange.mock.calls[0]![0]));
+  expect(onChange).toHaveBeenCalledTimes(1);
+});
+
 describe('the settings', () => {
   const settings = { url: '', jsonData: {}, secureJsonFields: {}, secureJsonData: {} } as unknown as DataSourceSettings<LamppostOptions, LamppostSecrets>;
 

@@ -1,9 +1,9 @@
 import { type QueryEditorProps } from '@grafana/data';
 import { InlineFieldRow } from '@grafana/ui';
-import React, { useMemo } from 'react';
+import React, { useEffect, useMemo } from 'react';
 import { type LamppostDatasource } from '../datasource';
 import { DOMAINS, type Pick } from '../rules';
-import { type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from '../types';
+import { type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName, SEARCH } from '../types';
 import { Names } from './Names';
 import { One } from './One';
 import { Several } from './Several';
@@ -33,7 +33,7 @@ const DEPENDS: Record<ListName, readonly ('districts' | 'sites' | 'sensors' | 'q
 export function VariableEditor({ datasource, query, onChange }: Props) {
   const list = query.list ?? 'districts';
   const change = (part: Partial<LamppostVariableQuery>) => {
-    const next: LamppostVariableQuery = { ...query, ...part, list: part.list ?? list, refId: query.refId || 'variable' };
+    const next: LamppostVariableQuery = { ...query, ...part, list: part.list ?? list, refId: query.refId || 'variable', search: SEARCH };
     for (const names of ['districts', 'sites', 'sensors', 'quantities', 'domains'] as const) {
       if (!DEPENDS[next.list ?? 'districts'].includes(names) || next[names]?.length === 0) {
         // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- one of the five above
@@ -42,6 +42,13 @@ export function VariableEditor({ datasource, query, onChange }: Props) {
     }
     onChange(next);
   };
+  const complete = query.list !== undefined && query.search === SEARCH;
+  useEffect(() => {
+    if (!complete) {
+      change({}); // a variable that was made before, or is made now, lists and searches as it is shown
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for a query
+  }, [complete]);
   const none = useMemo(() => ({}), []);
   return (
     <InlineFieldRow>
