@@ -24,6 +24,8 @@ type Naming struct {
 	Aggregate string
 	// Ways is true where other lines of the panel are combined in another way.
 	Ways bool
+	// Live is true where single readings go on with lines of steps: counts are combined by their mean then.
+	Live bool
 }
 
 // see adds what differs among lines that came.
@@ -50,7 +52,12 @@ func (form HistoryForm) lineName(line *Line) string {
 	case strings.HasPrefix(text, channelWord):
 		text = strings.ToUpper(channelWord[:1]) + text[1:]
 	}
-	if agg := form.Naming.Aggregate; agg != "" && agg != form.Catalogue.natural(line.Quantity) && (quantity || form.Naming.Ways) {
+	natural := form.Catalogue.natural(line.Quantity)
+	agg := form.Naming.Aggregate
+	switch {
+	case form.Naming.Live && agg == "" && natural == "sum":
+		text += ", mean"
+	case agg != "" && agg != natural && (quantity || form.Naming.Ways):
 		text += ", " + aggregateWords(agg)
 	}
 	if line.Compare != "" {
@@ -88,6 +95,9 @@ func channelName(channel string) string {
 	}
 	return channel
 }
+
+// Counts says whether a quantity is a number of events since the reading before, which are summed up where nobody chose.
+func (c Catalogue) Counts(quantity string) bool { return c.natural(quantity) == "sum" }
 
 // natural is how readings of a quantity are combined where nobody chose.
 func (c Catalogue) natural(quantity string) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +36,8 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	if err != nil {
 		return nil, err
 	}
-	parts, err := d.parts(ctx, a)
+	known := frames.NewCatalogue(catalogue)
+	parts, err := d.parts(ctx, a, known)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	for _, p := range parts {
 		running.Go(func() { p.answer, p.err = d.city.History(ctx, p.params) })
 	}
-	form := frames.HistoryForm{Catalogue: frames.NewCatalogue(catalogue), Naming: a.naming, Group: a.Group, Gaps: a.Gaps, From: a.from, To: a.to}
+	form := frames.HistoryForm{Catalogue: known, Naming: a.naming, Group: a.Group, Gaps: a.Gaps, From: a.from, To: a.to}
 	names, err := d.names(ctx, a.Group)
 	running.Wait()
 	if err != nil {
@@ -89,7 +89,7 @@ func naming(q question.Query, ways bool) frames.Naming {
 	return frames.Naming{
 		Quantity: len(q.Quantities) != 1, Sensor: len(q.Sensors) != 1,
 		Channel:   slices.ContainsFunc(q.Filters, func(f question.Filter) bool { return f.Key == "channel" }),
-		Aggregate: q.Aggregate, Ways: ways,
+		Aggregate: q.Aggregate, Ways: ways, Live: q.Live && q.Step != question.Raw,
 	}
 }
 
@@ -102,64 +102,6 @@ func ways(queries []backend.DataQuery) bool {
 		}
 	}
 	return len(seen) > 1
-}
-
-// tail is how much of a live history is readings as they are, so that what comes live goes on with the same.
-func tail(a asked) time.Duration {
-	return min(max(a.to.Sub(a.from)/20, time.Minute), 10*time.Minute)
-}
-
-// parts are the requests: of now, and of each time that is compared with. A live history has two of now: its steps, and
-// its end as it is.
-func (d *Datasource) parts(ctx context.Context, a asked) ([]*part, error) {
-	base := func(from, to time.Time) url.Values {
-		params := a.who()
-		if a.Channel != "" {
-			params.Set("channel", a.Channel)
-		}
-		params.Set("from", from.UTC().Format(time.RFC3339Nano))
-		params.Set("to", to.UTC().Format(time.RFC3339Nano))
-		return params
-	}
-	stepped := func(from, to time.Time) url.Values {
-		params := base(from, to)
-		switch a.Step {
-		case question.Raw:
-			return params
-		case question.Automatic:
-			params.Set("points", strconv.FormatInt(a.points, 10))
-		default:
-			params.Set("step", a.Step)
-		}
-		if a.Aggregate != "" {
-			params.Set("agg", a.Aggregate)
-		}
-		if slices.Contains(a.Group, question.City) {
-			params.Set("group", "domain") // a quantity is of one domain, so this combines everything
-		} else if len(a.Group) > 0 {
-			params["group"] = a.Group
-		}
-		return params
-	}
-	if goesOn(a) && a.Step != question.Raw {
-		if cut := a.to.Add(-tail(a)).Truncate(time.Second); a.from.Before(cut) {
-			return []*part{{params: stepped(a.from, cut)}, {params: base(cut, a.to)}}, nil
-		}
-		return []*part{{params: base(a.from, a.to)}}, nil
-	}
-	all := []*part{{params: stepped(a.from, a.to), kept: a.keeps(asIs)}}
-	if len(a.Compare) == 0 {
-		return all, nil
-	}
-	zone, err := d.zone(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, before := range a.Compare {
-		back, forth := shifts(before, zone)
-		all = append(all, &part{params: stepped(back(a.from), back(a.to)), compare: before, forth: forth, kept: a.keeps(back)})
-	}
-	return all, nil
 }
 
 // shifts move a time by a day, week or year of the calendar there: eight in the morning stays eight in the morning.

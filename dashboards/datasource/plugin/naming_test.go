@@ -146,6 +146,11 @@ func TestLinesThatAreNotCombinedAreNamedBySensorAndChannel(t *testing.T) {
 			[]string{`{"sensors":["cam-1"]}`},
 			[]string{"Mean speed, channel 1", "Vehicles counted, channel 2"},
 		},
+		"the mean of counts before single ones is said": {
+			[]series{of("cam-1", "1", "intensity")},
+			[]string{`{"quantities":["intensity"],"live":true}`, `{"quantities":["intensity"]}`},
+			[]string{"cam-1, mean", "cam-1"},
+		},
 		"a word is a name of a channel": {
 			[]series{{Channel: "in", Quantity: "speed"}},
 			[]string{`{"quantities":["speed"],"group":["channel"],"aggregate":"max"}`},

@@ -79,6 +79,8 @@ func TestQuestionsThatDoNotGoTogetherAreRefusedWithWords(t *testing.T) {
 		`{"kind":"history","quantities":["speed"],"step":"raw","group":["site"]}`:                                                     "group: readings as they are",
 		`{"kind":"history","quantities":["$quantity"]}`:                                                                               "the variable $quantity has no value",
 		`{"kind":"history","quantities":["speed"],"live":true,"group":["site"]}`:                                                      "live:",
+		`{"kind":"history","quantities":["intensity"],"live":true,"aggregate":"sum"}`:                                                 "live: single readings as they come do not go on with a sum",
+		`{"kind":"history","quantities":["speed"],"live":true,"aggregate":"count"}`:                                                   "live: single readings as they come do not go on with a count",
 		`{"kind":"latest","aggregate":"mean"}`:                                                                                        "latest: group, compare",
 		`{"kind":"ledger","view":"parts"}`:                                                                                            "view:",
 		`{"kind":"history","quantities":["speed"],"step":"often"}`:                                                                    "step:",

@@ -172,8 +172,8 @@ func (q Query) checkHistory(fault func(string, ...any)) {
 		if q.Area != nil {
 			fault("live: readings as they come are not chosen by area; choose districts or sites")
 		}
-		if q.Aggregate == "count" {
-			fault("live: readings as they come do not go on with numbers of readings; choose another aggregate")
+		if q.Aggregate == "count" || q.Aggregate == "sum" {
+			fault("live: single readings as they come do not go on with a %s over steps; choose mean, or another aggregate", q.Aggregate)
 		}
 	}
 }
