@@ -64,7 +64,7 @@ type Config struct {
 // DefaultConfig fits a Grafana of some hundred panels.
 func DefaultConfig() Config {
 	return Config{
-		MaxStreams: 64, Backlog: 20_000, Quiet: 40 * time.Second, Linger: 5 * time.Second,
+		MaxStreams: 64, Backlog: 20_000, Quiet: 20 * time.Second, Linger: 5 * time.Second,
 		RetryMin: 200 * time.Millisecond, RetryMax: 10 * time.Second,
 	}
 }

@@ -2,10 +2,12 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
@@ -64,11 +66,24 @@ func (d *Datasource) Dispose() {
 	}
 }
 
+// defaultTimeout is how long an answer may take where the settings do not say: less than a wall's refresh of 30 s, which would
+// cancel a question that nobody answers before its panel says so.
+const defaultTimeout = 15 * time.Second
+
+// timed says whether the settings name a time limit.
+func timed(settings json.RawMessage) bool {
+	var named struct{ Timeout any }
+	return json.Unmarshal(settings, &named) == nil && named.Timeout != nil
+}
+
 // newClient makes the SDK's HTTP clients of the settings: TLS, own authorities, time limits and proxies are theirs.
 func newClient(ctx context.Context, settings backend.DataSourceInstanceSettings) (*city.Client, error) {
 	options, err := settings.HTTPClientOptions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w; save the data source anew", err)
+	}
+	if !timed(settings.JSONData) {
+		options.Timeouts.Timeout = defaultTimeout
 	}
 	if options.Timeouts.Timeout <= 0 { // which net/http would take for no limit at all
 		return nil, errors.New("timeout: an answer needs some time; set a number of seconds from 1 on, or leave it empty")

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 )
@@ -152,6 +153,28 @@ func TestHealthAdvisesToLeaveOutAPathThatIsTooMuch(t *testing.T) {
 	result, fault := health(t, settings(t, page.URL+"/some/path", ""))
 	if fault != "foreign" || !strings.Contains(result.Message, "a web page answers") || !strings.Contains(result.Message, "leave out /some/path") {
 		t.Errorf("%s %q", fault, result.Message)
+	}
+}
+
+// A wall is refreshed every 30 s, and cancels what it asked before.
+func TestAServerThatHangsIsToldOfBeforeAWallIsRefreshed(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it waits for the time limit")
+	}
+	api := newTown(t, "")
+	released := make(chan struct{})
+	api.handle("city", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-released:
+		}
+	})
+	defer close(released)
+	begin := time.Now()
+	result, fault := health(t, settings(t, api.URL, ""))
+	if took := time.Since(begin); fault != "address" || !strings.Contains(result.Message, "did not answer in time") || took > 20*time.Second {
+		t.Errorf("%s after %s: %s", fault, took, result.Message)
 	}
 }
 
