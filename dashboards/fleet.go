@@ -28,7 +28,7 @@ func fleetStats() []Panel {
 		stat(text{"Silent", "No reading for more than twice their cadence and 10 seconds."}, "lastNotNull", "Silent", states).unit("short").banded(noneBands).at(3, 0, 3, 4),
 		stat(text{"Never seen", "Registered, and never reported: not installed, or installed wrongly."}, "lastNotNull", "Never seen", states).unit("short").banded(noneBands).at(6, 0, 3, 4),
 		stat(text{"Complete", "Part of the reports expected in this time that came."}, "lastNotNull", "Completeness", sums).
-			unit("percentunit").decimals(1).banded(completenessBands).at(9, 0, 3, 4),
+			unit("percentunit").decimals(2).banded(completenessBands).at(9, 0, 3, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", sums).unit("short").at(12, 0, 3, 4),
 		stat(text{"Rejected", "Readings that were refused. The pipeline dashboard says why."}, "lastNotNull", "Rejected", sums).unit("short").each(to("Pipeline", pipelineUID)).at(15, 0, 3, 4),
 		stat(text{"Clocks", "Clock faults in this time: sensors whose readings were of an impossible time."}, "count", "/^Sensor$/", clocks).unit("short").banded(noneBands).at(18, 0, 3, 4),
@@ -47,8 +47,8 @@ func fleetPlaces() []Panel {
 		table(text{"Silent or never seen, if any", "The longest silent first; empty where none is. Click one for its history."}, []string{"Sensor", "Title", "State", "Last seen"}, silent).
 			transformed(sorted("Last seen", false)).colouredState("State").override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).
 			opening().width("Sensor", 110).width("State", 80).width("Last seen", 130).at(8, 4, 8, 8),
-		table(text{"Most missing", "Sensors of which most reports are missing in this time. Click one for its history."},
-			[]string{"Sensor", "Missing", "Rejected", "Completeness"}, missing).gaugedIn("Completeness", completenessBands).
+		table(text{"Most missing, if any", "Sensors of which most reports are missing in this time; empty where none is. Click one for its history."},
+			[]string{"Sensor", "Missing", "Rejected", "Completeness"}, missing).transformedFirst(positive("Missing")).gaugedIn("Completeness", completenessBands).
 			opening().width("Sensor", 110).width("Missing", 80).width("Rejected", 80).at(16, 4, 8, 8),
 	}
 }

@@ -19,6 +19,11 @@ const kept = "${__url_time_range}&${district:queryparam}"
 // to leads to another dashboard.
 func to(title, uid string) Link { return Link{Title: title, URL: "/d/" + uid + "?" + kept} }
 
+// toNow leads to another dashboard from a panel that has a time of its own, which is not to be carried on.
+func toNow(title, uid string) Link {
+	return Link{Title: title, URL: "/d/" + uid + "?${district:queryparam}"}
+}
+
 // toSensor leads from a row, point or line to its sensor; from says where its id is found.
 func toSensor(from string) Link {
 	return Link{Title: "This sensor", URL: "/d/" + sensorUID + "?" + kept + "&var-sensor=" + from}

@@ -23,10 +23,10 @@ func overviewStats() []Panel {
 		}, "lastNotNull", "Silent", registered(question.States)).unit("short").banded(noneBands).each(to("Fleet", fleetUID)).at(0, 0, 3, 4),
 		stat(text{
 			"Complete", "Part of the reports expected in this time that came. Below 85 % the data are too few for legal reporting of air quality.",
-		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(1).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
+		}, "lastNotNull", "Completeness", ledger(question.Totals)).unit("percentunit").decimals(2).banded(completenessBands).each(to("Fleet", fleetUID)).at(3, 0, 3, 4),
 		total(text{
 			"Vehicles", "Vehicles that all lane detectors counted in the last hour, whatever time range is chosen. One that passes several detectors counts at each.",
-		}, "", history("city", "intensity")).unit("short").since("1h").at(6, 0, 3, 4),
+		}, "", history("city", "intensity")).unit("short").since("1h").each(toNow("Traffic", trafficUID)).at(6, 0, 3, 4),
 		stat(text{
 			"Speed", "Mean of all lanes whose detectors report now.",
 		}, "mean", "Mean speed", current("speed")).unit("velocitykmh").decimals(0).each(to("Traffic", trafficUID)).at(9, 0, 3, 4),
@@ -76,12 +76,12 @@ func overviewAttention() []Panel {
 		}, []string{"Sensor", "Title", "Last seen"}, silent).width("Sensor", 110).width("Last seen", 130).transformed(sorted("Last seen", false)).
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 20, 8, 6),
 		table(text{
-			"Most missing", "Sensors of which most reports are missing in this time, and how complete they are.",
-		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
+			"Most missing, if any", "Sensors of which most reports are missing in this time, and how complete they are; empty where none is.",
+		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).transformedFirst(positive("Missing")).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{
-			"Reporting a fault, if any", "What sensors that report say is wrong at this moment: congested roads, defective street lights, open waste containers. Empty where nothing is.",
-		}, []string{"Sensor", "Place", "In words"}, current("congested", "lamp_status", "container_status")).
+			"Reporting a fault, if any", "What sensors that report say is wrong at this moment: defective street lights, waste containers that are open, dropped or moved. Empty where nothing is.",
+		}, []string{"Sensor", "Place", "In words"}, current("lamp_status", "container_status")).
 			transformedFirst(positive("Value")).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
 	}
 }

@@ -27,7 +27,7 @@ func sensorStats() []Panel {
 		stat(text{"State", "ok, silent (no reading for more than twice its cadence and 10 seconds), or never seen."}, "lastNotNull", "State", itself).lit().at(0, 0, 4, 4),
 		stat(text{"Last seen", "When it reported last."}, "lastNotNull", "Last seen", itself).unit("dateTimeFromNow").at(4, 0, 4, 4),
 		stat(text{"Completeness", "Part of the reports expected in this time that came; unknown for a sensor without a cadence."}, "lastNotNull", "Completeness", counted).
-			unit("percentunit").decimals(1).banded(completenessBands).at(8, 0, 4, 4),
+			unit("percentunit").decimals(2).banded(completenessBands).at(8, 0, 4, 4),
 		stat(text{"Missing", "Reports of this time that should have come and did not; a report is all readings of the same time."}, "lastNotNull", "Missing", counted).unit("short").banded(noneBands).at(12, 0, 4, 4),
 		stat(text{"Late", "Readings that came later than the server's configuration calls late; they are kept."}, "lastNotNull", "Late", counted).unit("short").at(16, 0, 4, 4),
 		stat(text{"Rejected", "Readings that were refused: out of range, unreadable, or of an impossible time. They are in quarantine."}, "lastNotNull", "Rejected", counted).
