@@ -10,6 +10,7 @@ type (
 		Calcs       []string `json:"calcs"`
 		SortBy      string   `json:"sortBy,omitempty"`
 		SortDesc    bool     `json:"sortDesc,omitempty"`
+		Width       int      `json:"width,omitempty"` // in pixels, at the right
 	}
 	// Tooltip says what is told at the pointer.
 	Tooltip struct {

@@ -1,6 +1,8 @@
 package dashboards
 
 import (
+	"strings"
+
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
 )
 
@@ -147,6 +149,31 @@ func lines(t text, queries ...question.Query) Panel {
 	p.Options = TimeSeriesOptions{
 		Legend:  Legend{ShowLegend: false, DisplayMode: "list", Placement: "bottom", Calcs: []string{}},
 		Tooltip: Tooltip{Mode: "single", Sort: "none"},
+	}
+	return p
+}
+
+// told names lines beside them and gives them colours by the last letter or digit of their names: nine that are numbered all differ.
+// Bands are then lines as well. It is for some ten lines; of more, none would be told from another.
+func (p Panel) told() Panel {
+	const last = "0123456789abcdefghijklmnopqrstuvwxyz"
+	colors := []string{ink, orange, skyBlue, green, purple, yellow, vermillion, blue, grey}
+	for i, color := range colors {
+		var ends strings.Builder
+		for j := i; j < len(last); j += len(colors) {
+			ends.WriteByte(last[j])
+		}
+		p = p.naming("/["+ends.String()+"]$/i", color)
+	}
+	width := 2
+	c := p.FieldConfig.Defaults.Custom
+	c.LineWidth = &width
+	if c.ThresholdsStyle.Mode == "area" {
+		c.ThresholdsStyle = &ModeOnly{"dashed"}
+	}
+	if o, ok := p.Options.(TimeSeriesOptions); ok {
+		o.Legend.ShowLegend, o.Legend.Placement, o.Legend.Width = true, "right", 130
+		p.Options = o
 	}
 	return p
 }

@@ -41,7 +41,7 @@ func pipelineStats() []Panel {
 
 func pipelineCourse() []Panel {
 	return []Panel{
-		bars(text{"What became of readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late. Points: reports that are missing, of which each may hold several readings, on the scale at the right. The newest step still grows."}, ledger(question.Steps)).
+		bars(text{"What became of readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late, the orange one reports that are missing, of which each may hold several readings, on the scale at the right. The newest step still grows."}, ledger(question.Steps)).
 			unit("short").points(100).outcomes().at(0, 4, 12, 11),
 		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why."}, []string{"Part", "Ready", "Message"},
 			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 11),

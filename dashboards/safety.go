@@ -51,7 +51,7 @@ func air() []Panel {
 		q := history("sensor", of.quantity)
 		q.Step = "1h"
 		p := lines(text{
-			of.title, "Hourly means of each station over the bands of the European Air Quality Index: good, fair, moderate, poor, very poor, extremely poor. " + of.law,
+			of.title, "Hourly means of each station over the bands of the European Air Quality Index: good, fair, moderate, poor, very poor, extremely poor. Point at a line for its station, click it to open it. " + of.law,
 		}, q).unit("conμgm3").banded(of.bands).each(toSensor(ofLine)).at(6*i, 4, 6, 8)
 		panels = append(panels, p)
 	}
@@ -64,11 +64,11 @@ func noiseWaterCrowds() []Panel {
 			"Noise by district", "Mean of the equivalent levels of each district, by the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
 		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).each(toDistrict("Safety in this district", safetyUID)).at(0, 12, 8, 7),
 		lines(text{
-			"Water levels", "Above each gauge's zero. The bands are the alert levels of the demonstration city's river: set your gauges' own. Point at a line for its name, click it for its gauge.",
-		}, history("sensor", "water_level")).unit("lengthm").points(100).banded(riverBands).each(toSensor(ofLine)).at(8, 12, 8, 7),
+			"Water levels", "Above each gauge's zero. The dashed lines are the alert levels of the demonstration city's river: set your gauges' own. Click a line for its gauge.",
+		}, history("sensor", "water_level")).unit("lengthm").points(100).banded(riverBands).told().each(toSensor(ofLine)).at(8, 12, 8, 7),
 		lines(text{
-			"People at each square", "People present at each counter. Bands: one and two people on a square metre of a place of 400 m². Point at a line for its name, click it for its counter.",
-		}, history("sensor", "people_present")).unit("short").points(100).banded(crowdBands).each(toSensor(ofLine)).at(16, 12, 8, 7),
+			"People at each square", "People present at each counter. Dashed: one and two people on a square metre of a place of 400 m². Click a line for its counter.",
+		}, history("sensor", "people_present")).unit("short").points(100).banded(crowdBands).told().each(toSensor(ofLine)).at(16, 12, 8, 7),
 	}
 }
 

@@ -204,6 +204,8 @@ type ModeOnly struct {
 type TypeOnly struct {
 	Type string `json:"type"`
 	Mode string `json:"mode,omitempty"`
+	// WrapText puts what is too long for a cell into several lines.
+	WrapText bool `json:"wrapText,omitempty"`
 }
 
 // HideFrom says where a field is not shown.

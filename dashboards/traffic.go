@@ -51,10 +51,11 @@ func trafficCourse() []Panel {
 		}, occupancyBands, history("district", "occupancy")).unit("percentunit").points(100).each(toDistrict("Traffic in this district", trafficUID)).at(16, 4, 8, 8),
 		over(text{
 			"Speed over occupancy, first lanes now", "Each point is a lane detector that reports: above, free traffic; down and to the right, traffic that stands. A point below the cloud is slow without being full: road works, or a detector that is wrong.",
-		}, "Occupancy 1", "Mean speed 1", firstLanes()).each(toSensor(ofRow)).at(0, 12, 8, 7),
+		}, "Occupancy 1", "Mean speed 1", firstLanes()).override(Matcher{"byName", "Occupancy 1"}, Property{"max", nil}, Property{"custom.axisLabel", "Occupancy"}).
+			override(Matcher{"byName", "Mean speed 1"}, Property{"custom.axisLabel", "Mean speed"}).each(toSensor(ofRow)).at(0, 12, 8, 7),
 		lines(text{
-			"Travel times to the centre", "Time from each place to the centre. Point at a line for its name, click it for its sensor.",
-		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).each(toSensor(ofLine)).at(8, 12, 8, 7),
+			"Travel times to the centre", "Time from each place to the centre. Click a line for its sensor.",
+		}, history("sensor", "travel_time")).unit("dthms").override(Matcher{"byType", "number"}, Property{"unit", "dthms"}).points(100).told().each(toSensor(ofLine)).at(8, 12, 8, 7),
 		stateTimeline(text{
 			"Congestion of routes", "When each route to the centre was congested at some moment of a step.",
 		}, states, aggregated(history("sensor", "congested"), "max")).points(100).each(toSensor(ofLine)).at(16, 12, 8, 7),
