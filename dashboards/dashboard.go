@@ -7,6 +7,9 @@ func All() []Dashboard {
 	return []Dashboard{Overview(), Traffic(), Energy(), Safety(), Sensor(), Fleet(), Pipeline()}
 }
 
+// tag is what Grafana finds them by.
+const tag = "lamppost"
+
 // page is what dashboards differ by, beside their panels.
 type page struct {
 	uid, title, about string
@@ -23,7 +26,7 @@ func (p page) with(panels ...Panel) Dashboard {
 		panels[i].ID = i + 1
 	}
 	return Dashboard{
-		UID: p.uid, Title: p.title, Description: p.about, Tags: []string{"lamppost"}, Editable: true,
+		UID: p.uid, Title: p.title, Description: p.about, Tags: []string{tag}, Editable: true,
 		GraphTooltip: 1, // the pointer is shown in all panels at the same time
 		Timezone:     "browser", Refresh: "30s", SchemaVersion: schemaVersion,
 		Time: TimeRange{From: "now-" + p.back, To: "now"}, Links: navigation(p.uid),

@@ -40,8 +40,13 @@ func toDistrict(title, uid string) Link {
 	return Link{Title: title, URL: "/d/" + uid + "?${__url_time_range}&var-district=${__field.labels.district}"}
 }
 
-// navigation is the links at the top of a dashboard: to all others.
+// navigation is the links at the top of a dashboard: to all others. The sensor dashboard has so many boxes there that they go into a list.
 func navigation(self string) []DashboardLink {
+	if self == sensorUID {
+		return []DashboardLink{{
+			Type: "dashboards", Title: "Dashboards", Tooltip: "The city, its domains, the fleet and the pipeline", Tags: []string{tag}, AsDropdown: true, KeepTime: true, IncludeVars: true,
+		}}
+	}
 	var links []DashboardLink
 	for _, d := range []struct{ uid, title, tooltip string }{
 		{overviewUID, "Overview", "The city at a glance"},
