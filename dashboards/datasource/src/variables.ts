@@ -3,7 +3,7 @@ import { from, map, type Observable } from 'rxjs';
 import { VariableEditor } from './components/VariableEditor';
 import { type LamppostDatasource } from './datasource';
 import { blank } from './interpolate';
-import { type Choice, type LamppostVariableQuery, SEARCH } from './types';
+import { type Choice, type LamppostVariableQuery } from './types';
 
 /** How many values a variable offers at once; the search reaches all others. */
 const MAX_VALUES = 1000;
@@ -17,10 +17,6 @@ export class LamppostVariables extends CustomVariableSupport<LamppostDatasource,
 
   constructor(private readonly datasource: LamppostDatasource) {
     super();
-  }
-
-  override getDefaultQuery(): Partial<LamppostVariableQuery> {
-    return { refId: 'variable', search: SEARCH };
   }
 
   override query = (request: DataQueryRequest<LamppostVariableQuery>): Observable<DataQueryResponse> => {
