@@ -52,6 +52,17 @@ export const AGGREGATES: Pick[] = [
   { value: 'p95', label: '95th percentile' },
 ];
 
+/** What adds up over a step does not go on with single readings: the line would fall where they begin. */
+const ADDING = ['sum', 'count'];
+
+/** How a query's readings can be combined. */
+export function aggregatesOf(query: LamppostQuery): Pick[] {
+  if (!query.live) {
+    return AGGREGATES;
+  }
+  return AGGREGATES.filter(({ value }) => !ADDING.includes(value)).map((a) => (a.value === '' ? { ...a, description: 'Maximum for counters, mean for the rest' } : a));
+}
+
 export const STEPS: Pick[] = [
   { value: '', label: 'Automatic', description: 'As the width of the panel allows' },
   { value: 'raw', label: 'As they are', description: 'Every reading' },
@@ -161,9 +172,9 @@ export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): L
   let next: LamppostQuery = { ...query, ...change };
   if (change.live) {
     // What comes live are single readings: nothing that combines or compares them goes with it.
-    next = { ...next, group: undefined, compare: undefined, gaps: undefined, aggregate: next.aggregate === 'count' ? undefined : next.aggregate };
+    next = { ...next, group: undefined, compare: undefined, gaps: undefined, aggregate: ADDING.includes(next.aggregate ?? '') ? undefined : next.aggregate };
   }
-  if (change.aggregate === 'count') {
+  if (ADDING.includes(change.aggregate ?? '')) {
     next.live = undefined;
   }
   if (change.group?.includes('city')) {

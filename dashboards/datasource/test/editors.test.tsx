@@ -106,6 +106,18 @@ describe('the editor of a query', () => {
     expect(screen.queryByLabelText('Quantities')).not.toBeInTheDocument();
   });
 
+  it.each([[false, 'sum'], [true, undefined]])('offers a sum over steps only where no single readings come live: live %s', async (live, want) => {
+    const { last } = editor({ refId: 'A', quantities: ['intensity'], ...(live ? { live } : {}) });
+    const box = field('aggregate');
+    act(() => box.focus());
+    fireEvent.change(box, { target: { value: 'Sum' } });
+    await settled();
+    fireEvent.keyDown(box, { key: 'ArrowDown' });
+    fireEvent.keyDown(box, { key: 'Enter' });
+    await settled();
+    expect(last()?.aggregate).toBe(want);
+  });
+
   it('offers an alert rule histories that do not go on live, and nothing else', () => {
     const kinds = () => within(screen.getByRole('radiogroup', { name: 'Question' })).getAllByRole('radio').length;
     editor({ refId: 'A', quantities: ['speed'] }, CoreApp.UnifiedAlerting);

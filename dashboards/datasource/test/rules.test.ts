@@ -1,4 +1,4 @@
-import { AGGREGATES, changed, COMPARISONS, fieldsOf, GROUPS, KINDS, lacks, STEPS, streamed, VIEWS } from '../src/rules';
+import { AGGREGATES, aggregatesOf, changed, COMPARISONS, fieldsOf, GROUPS, KINDS, lacks, STEPS, streamed, VIEWS } from '../src/rules';
 import { type LamppostQuery } from '../src/types';
 
 const history: LamppostQuery = { refId: 'A', kind: 'history', quantities: ['speed'] };
@@ -9,7 +9,13 @@ describe('what is picked', () => {
     expect(changed(grouped, { live: true })).toEqual({ ...history, live: true });
     expect(changed(grouped, { step: 'raw' })).toEqual({ ...history, step: 'raw', compare: ['week'] });
     expect(changed(grouped, { kind: 'latest' })).toEqual({ ...history, kind: 'latest' });
-    expect(changed({ ...history, live: true }, { aggregate: 'count' })).toEqual({ ...history, aggregate: 'count' });
+  });
+  it.each(['sum', 'count'])('does not go on live as a %s over steps, of which a single reading is a part', (aggregate) => {
+    expect(changed({ ...history, aggregate }, { live: true })).toEqual({ ...history, live: true });
+    expect(changed({ ...history, live: true }, { aggregate })).toEqual({ ...history, aggregate });
+    expect(streamed({ ...history, aggregate })).toEqual({ ...history, live: true });
+    expect(aggregatesOf(history).map((a) => a.value)).toContain(aggregate);
+    expect(aggregatesOf({ ...history, live: true }).map((a) => a.value)).toEqual(['', 'mean', 'min', 'max', 'p50', 'p95']);
   });
   it('is the whole city or parts of it, whichever came last', () => {
     expect(changed({ ...history, group: ['site'] }, { group: ['site', 'city'] }).group).toEqual(['city']);
@@ -70,7 +76,7 @@ function faults(q: LamppostQuery): string[] {
     q.kind !== 'history' && (combined || q.aggregate) ? 'belongs to history' : '',
     q.kind !== 'history' && q.step && !(q.kind === 'ledger' && q.view === 'steps' && q.step !== 'raw') ? 'step' : '',
     q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
-    q.kind === 'history' && q.live && (combined || q.area || q.aggregate === 'count') ? 'live' : '',
+    q.kind === 'history' && q.live && (combined || q.area || ['sum', 'count'].includes(q.aggregate ?? '')) ? 'live' : '',
     q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
     (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
   ].filter((fault) => fault !== '');

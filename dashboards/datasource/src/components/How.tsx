@@ -1,6 +1,6 @@
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
 import React from 'react';
-import { AGGREGATES, COMPARISONS, EVENTS, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
+import { aggregatesOf, COMPARISONS, EVENTS, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
 import { type LamppostQuery } from '../types';
 import { One } from './One';
 import { Several } from './Several';
@@ -24,7 +24,7 @@ export function How({ id, query, change, without }: Props) {
   return (
     <InlineFieldRow>
       {fields.has('step') && <One label="Step" tooltip="How long each point stands for" id={`${id}-step`} options={[...steps, ...own]} value={query.step ?? ''} onChange={(step) => change({ step })} />}
-      {fields.has('aggregate') && <One label="Combined by" tooltip="How the readings of a step become one" id={`${id}-aggregate`} options={AGGREGATES} value={query.aggregate ?? ''} onChange={(aggregate) => change({ aggregate })} />}
+      {fields.has('aggregate') && <One label="Combined by" tooltip="How the readings of a step become one" id={`${id}-aggregate`} options={aggregatesOf(query)} value={query.aggregate ?? ''} onChange={(aggregate) => change({ aggregate })} />}
       {fields.has('group') && <Several label="A line for each" tooltip="Combine over everything else; without a choice, each sensor and channel" placeholder="sensor and channel" id={`${id}-group`} options={GROUPS} value={query.group} onChange={(group) => change({ group })} />}
       {fields.has('compare') && <Several label="Compare with" tooltip="The same, earlier" placeholder="nothing" id={`${id}-compare`} options={COMPARISONS} value={query.compare} onChange={(compare) => change({ compare })} />}
       {fields.has('states') && <Several label="State" tooltip="Only sensors in these states" placeholder="any" id={`${id}-states`} options={STATES} value={query.states} onChange={(states) => change({ states })} />}
