@@ -78,7 +78,7 @@ func fleetCourse() []Panel {
 		timeSeries(text{"Completeness over time", "Part of the reports expected that came, by step."}, ledger(question.Steps)).
 			unit("percentunit").points(100).transformed(only("time", "Completeness")...).colored(green).
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 19, 8, 7),
-		timeSeries(text{"What did not simply come", "Late, stamped, duplicate and rejected readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own. The orange line is reports that are missing, on the scale at the right."}, ledger(question.Steps)).
+		timeSeries(text{"What did not simply come", "Late, stamped, duplicate and rejected readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own. The orange line is reports that are missing, on the scale at the right."}, stepped()).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
 			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).missingReports().at(8, 19, 8, 7),
 		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none."}, []string{"From", "Event", "Sensor", "Text"}, events).

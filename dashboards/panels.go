@@ -178,7 +178,7 @@ func (p Panel) told() Panel {
 	return p
 }
 
-// bars draws a bar for each step, for what is counted: the newest one still grows.
+// bars draws a bar for each step, for what is counted.
 func bars(t text, queries ...question.Query) Panel {
 	p := timeSeries(t, queries...)
 	width, fill := 0, 80

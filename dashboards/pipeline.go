@@ -41,11 +41,11 @@ func pipelineStats() []Panel {
 
 func pipelineCourse() []Panel {
 	return []Panel{
-		bars(text{"What became of readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late, the orange one reports that are missing, of which each may hold several readings, on the scale at the right. The newest step still grows."}, ledger(question.Steps)).
+		bars(text{"What became of readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late, the orange one reports that are missing, of which each may hold several readings, on the scale at the right. The newest step is the last whole one."}, stepped()).
 			unit("short").points(100).outcomes().at(0, 4, 12, 11),
 		table(text{"Parts of the server", "Each part and whether it is ready. One that is not says why."}, []string{"Part", "Ready", "Message"},
 			question.Query{Kind: question.Pipeline, View: question.Parts}).width("Part", 140).width("Ready", 100).ready().at(12, 4, 12, 11),
-		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason."}, ledger(question.Steps)).
+		bars(text{"Refused readings by reason", "Readings that were refused, by step and reason."}, stepped()).
 			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 15, 8, 11),
 		barGauge(text{"Reasons", "How many readings of this time were refused, and why."}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 15, 8, 11),
 		table(text{"Who is refused most, if any", "Sensors of which most readings were refused in this time; empty where none was. Click one for its history."},

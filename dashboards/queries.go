@@ -60,6 +60,14 @@ func ledger(view question.View) question.Query {
 	return question.Query{Kind: question.Ledger, View: view, Districts: []string{district}}
 }
 
+// stepped asks for the same by steps. The first and the last one are left out where they are not whole: as sums they would be lower than the
+// others for no reason.
+func stepped() question.Query {
+	q := ledger(question.Steps)
+	q.Whole = true
+	return q
+}
+
 // registered asks for who is registered in the chosen districts.
 func registered(view question.View) question.Query {
 	return question.Query{Kind: question.Sensors, View: view, Districts: []string{district}}
