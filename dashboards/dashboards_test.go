@@ -332,6 +332,31 @@ func TestWhatHasNoValueIsGrey(t *testing.T) {
 	}
 }
 
+// A list holds a thousand names at most. Grafana sends what is typed only to variables whose query has its name of that.
+func TestVariablesSearchOnTheServer(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for _, v := range d.Templating.List {
+			if v.Query.Search != "$__searchFilter" {
+				t.Errorf("%s: %s sends %q for what is typed", d.UID, v.Name, v.Query.Search)
+			}
+		}
+	}
+}
+
+// Only sums fall where a step is not whole; of the others nothing should be left out.
+func TestSumsByStepAreOfWholeSteps(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				sums := target.View == question.Steps && p.FieldConfig.Defaults.Unit == "short" || p.Type == "timeseries" && target.Aggregate == "sum"
+				if target.Whole != sums {
+					t.Errorf("%s, %s: of whole steps only is %v", d.UID, p.Title, target.Whole)
+				}
+			}
+		}
+	}
+}
+
 // What a silent sensor said last is of no use as a figure of now. Batteries are another matter: an empty one is why it is silent.
 func TestFiguresOfNowAreOfSensorsThatReport(t *testing.T) {
 	for _, d := range dashboards.All() {
