@@ -69,12 +69,26 @@ func LedgerTotals(counts city.Counts) *data.Frame {
 	return frame
 }
 
-// LedgerSteps is a time series of each counter that the server knows, and of each reason for refusing.
+// Counted leaves of a frame of the ledger the counters that are named, and the time; all where none is named. Without any it is
+// empty: alert rules take times without numbers for a fault.
+func Counted(frame *data.Frame, counters []string) *data.Frame {
+	if len(counters) > 0 {
+		frame.Fields = slices.DeleteFunc(frame.Fields, func(f *data.Field) bool { return f.Name != "time" && !slices.Contains(counters, f.Name) })
+	}
+	if !slices.ContainsFunc(frame.Fields, func(f *data.Field) bool { return f.Name != "time" }) {
+		frame.Fields = nil
+	}
+	return frame
+}
+
+// LedgerSteps is a time series of each counter that the server knows, and of each reason for refusing. Labels tell them apart for
+// alert rules, which do not look at names.
 func LedgerSteps(steps []city.Step) *data.Frame {
 	frame := data.NewFrame("ledger", data.NewField("time", nil, each(steps, func(s *city.Step) time.Time { return s.Time.UTC() })))
 	add := func(field *data.Field) {
 		for i := range field.Len() {
 			if !field.NilAt(i) {
+				field.Labels = data.Labels{"counter": field.Name}
 				frame.Fields = append(frame.Fields, field)
 				return
 			}
@@ -95,7 +109,7 @@ func LedgerSteps(steps []city.Step) *data.Frame {
 			continue
 		}
 		field := column("rejected_for", "Rejected: "+reason, "short", each(steps, func(s *city.Step) float64 { return float64(s.Rejected[reason]) }))
-		field.Labels = data.Labels{"reason": reason}
+		field.Labels = data.Labels{"counter": field.Name, "reason": reason}
 		frame.Fields = append(frame.Fields, field)
 	}
 	return frame.SetMeta(&data.FrameMeta{Type: data.FrameTypeTimeSeriesWide, TypeVersion: data.FrameTypeVersion{0, 1}, PreferredVisualization: data.VisTypeGraph})

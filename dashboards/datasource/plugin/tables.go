@@ -145,11 +145,11 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 	call := city.Call("ledger", params)
 	switch a.View {
 	case question.Steps:
-		return shown(call, frames.LedgerSteps(a.keeps(asIs).steps(book.Steps, stepOf(step)))), nil
+		return shown(call, frames.Counted(frames.LedgerSteps(a.keeps(asIs).steps(book.Steps, stepOf(step))), a.Counters)), nil
 	case question.Reasons:
 		return shown(call, frames.LedgerReasons(book.Counts)), nil
 	}
-	return shown(call, frames.LedgerTotals(book.Counts)), nil
+	return shown(call, frames.Counted(frames.LedgerTotals(book.Counts), a.Counters)), nil
 }
 
 // ledgerStep is the shortest step that the panel has room for; the ledger counts by the minute.

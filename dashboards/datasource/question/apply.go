@@ -29,7 +29,10 @@ func applies(k Kind, v View) applicable {
 		if v == Each {
 			return applicable{append(places(), "sort", "limit"), whose}
 		}
-		return applicable{places(), nil}
+		if v == Reasons {
+			return applicable{places(), nil}
+		}
+		return applicable{append(places(), "counters"), nil}
 	case Sensors:
 		switch v {
 		case Sites:
@@ -84,6 +87,7 @@ func (q Query) checkApplies(fault func(string, ...any)) {
 		{"sort", q.Sort != ""},
 		{"limit", q.Limit > 0},
 		{"events", len(q.Events) > 0},
+		{"counters", len(q.Counters) > 0},
 	} {
 		if field.set && !slices.Contains(can.fields, field.name) {
 			fault("%s: %s cannot be chosen by that; leave it out", field.name, what)

@@ -33,6 +33,14 @@ func EventKinds() []string { return []string{"silence", "clock"} }
 // Sorts lists what Query.Sort may be beside "".
 func Sorts() []string { return []string{"missing", "last_seen", "rejected"} }
 
+// Counters lists what Query.Counters may hold.
+func Counters() []string {
+	return []string{
+		"expected", "received", "accepted", "written", "waiting", "missing", "late", "stamped", "duplicate", "rejected", "delay_p50", "delay_p99",
+		"completeness", "rejected_for",
+	}
+}
+
 // FilterKeys are the labels that ad hoc filters may name.
 func FilterKeys() []string {
 	return []string{"district", "site", "sensor", "quantity", "domain", "channel"}
@@ -116,6 +124,7 @@ func (q Query) checkWords(fault func(string, ...any)) {
 		{"states", q.States, SensorStates()},
 		{"sort", within(q.Sort), Sorts()},
 		{"events", q.Events, EventKinds()},
+		{"counters", q.Counters, Counters()},
 	} {
 		for _, word := range list.words {
 			if !slices.Contains(list.may, word) {

@@ -109,6 +109,8 @@ type Query struct {
 	Search string `json:"search,omitempty"`
 	// Sort orders what Each lists: missing, last_seen or rejected.
 	Sort string `json:"sort,omitempty"`
+	// Counters chooses among what Totals and Steps of Ledger count, by name of the field, such as missing.
+	Counters []string `json:"counters,omitempty"`
 	// Limit is how many rows are wanted; 0 is as many as there may be, which is MaxRows.
 	Limit int `json:"limit,omitempty"`
 	// Events chooses among events: silence or clock.
