@@ -16,7 +16,7 @@ import { map, type Observable, of, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
 import { blank, interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
-import { DOMAINS, lacks, streamed } from './rules';
+import { DOMAINS, isAlerting, lacks, streamed } from './rules';
 import { type Choice, type Choices, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from './types';
 import { LamppostVariables } from './variables';
 
@@ -68,7 +68,11 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
   }
 
   override getDefaultQuery(app: CoreApp): Partial<LamppostQuery> {
-    return app === CoreApp.Explore ? { kind: 'latest' } : { kind: 'history' };
+    if (app === CoreApp.Explore) {
+      return { kind: 'latest' };
+    }
+    // Grafana lays this under what an alert rule has, whatever its kind.
+    return isAlerting(app) ? { kind: 'history' } : { kind: 'history', whole: true };
   }
 
   override filterQuery(query: LamppostQuery): boolean {

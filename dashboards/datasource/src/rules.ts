@@ -1,3 +1,4 @@
+import { CoreApp } from '@grafana/data';
 import { type Kind, type LamppostQuery } from './types';
 
 /** A value that can be picked, and its words. */
@@ -110,7 +111,7 @@ export const EVENTS: Pick[] = [
   { value: 'clock', label: 'Clock faults' },
 ];
 
-type Field = keyof LamppostQuery;
+export type Field = keyof LamppostQuery;
 
 const PLACES: Field[] = ['districts', 'sites', 'sensors', 'area'];
 
@@ -126,7 +127,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
         'channel',
         'step',
         ...(query.step === 'raw' ? [] : (['aggregate'] as Field[])),
-        ...(query.step === 'raw' || query.live ? [] : (['group', 'gaps'] as Field[])),
+        ...(query.step === 'raw' || query.live ? [] : (['group', 'gaps', 'whole'] as Field[])),
         ...(query.live ? [] : (['compare'] as Field[])),
         'live',
       ]);
@@ -136,7 +137,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       if (view === 'each') {
         return new Set<Field>(['view', 'districts', 'sites', 'sensors', 'sort', 'limit']);
       }
-      return new Set<Field>(['view', 'districts', 'sites', 'sensors', ...(view === 'steps' ? (['step'] as Field[]) : [])]);
+      return new Set<Field>(['view', 'districts', 'sites', 'sensors', ...(view === 'steps' ? (['step', 'whole'] as Field[]) : [])]);
     case 'sensors':
       if (view === 'bridges') {
         return new Set<Field>(['view', 'limit']);
@@ -163,9 +164,14 @@ export function viewOf(query: LamppostQuery): string {
 }
 
 const CHOICES: Field[] = [
-  'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', 'area', 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'states',
+  'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', 'area', 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'whole', 'states',
   'search', 'sort', 'limit', 'events', 'live',
 ];
+
+/** Whether a query is a history of steps, each of which stands for readings. */
+function inSteps(query: LamppostQuery): boolean {
+  return kindOf(query) === 'history' && fieldsOf(query).has('whole');
+}
 
 /** The query with a change made, and without all that does not go with it any more. */
 export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): LamppostQuery {
@@ -187,6 +193,9 @@ export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): L
   if (kindOf(next) !== 'history' && next.step === 'raw') {
     next.step = undefined;
   }
+  if (!inSteps(query) && inSteps(next)) {
+    next.whole = true; // as with a new query
+  }
   const fields = fieldsOf(next);
   for (const field of CHOICES) {
     const value = next[field];
@@ -201,6 +210,11 @@ export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): L
 /** The query as Explore's Live button wants it: going on with readings as they come, without what does not go with that. */
 export function streamed(query: LamppostQuery): LamppostQuery {
   return fieldsOf(query).has('live') ? changed(query, { live: true }) : query;
+}
+
+/** Whether a query is an alert rule's. */
+export function isAlerting(app: CoreApp | undefined): boolean {
+  return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 }
 
 /** What a query still lacks before it can be asked; '' if nothing. */

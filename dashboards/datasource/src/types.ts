@@ -36,6 +36,8 @@ export interface LamppostQuery extends DataQuery {
   group?: string[];
   compare?: string[];
   gaps?: boolean;
+  /** Leaves out the first and the last step where they are not whole. */
+  whole?: boolean;
   states?: string[];
   search?: string;
   sort?: string;

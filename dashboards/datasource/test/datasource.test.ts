@@ -27,6 +27,12 @@ it('shows something in Explore without a choice', () => {
   expect(datasource.filterQuery({ refId: 'A', ...datasource.getDefaultQuery(CoreApp.Explore) })).toBe(true);
 });
 
+it('shows whole steps only in a new panel', () => {
+  const { datasource } = source();
+  expect(datasource.getDefaultQuery(CoreApp.PanelEditor)).toEqual({ kind: 'history', whole: true });
+  expect(datasource.getDefaultQuery(CoreApp.UnifiedAlerting)).toEqual({ kind: 'history' });
+});
+
 it('leaves the search to the server', async () => {
   const { datasource, asked } = source();
   await datasource.choices('sensors', { districts: ['$district'] }, 'quay');

@@ -98,9 +98,11 @@ describe('the editor of a query', () => {
   it('shows only what goes with the rest', () => {
     const { last } = editor({ refId: 'A', quantities: ['speed'], group: ['site'] });
     expect(screen.getByLabelText('A line for each')).toBeInTheDocument();
+    expect(screen.getByLabelText('Whole steps only')).not.toBeChecked();
     fireEvent.click(screen.getByLabelText('Live'));
     expect(last()).toEqual({ refId: 'A', quantities: ['speed'], live: true });
     expect(screen.queryByLabelText('A line for each')).not.toBeInTheDocument();
+    expect(screen.queryByLabelText('Whole steps only')).not.toBeInTheDocument();
     fireEvent.click(within(screen.getByRole('radiogroup', { name: 'Question' })).getByLabelText('Pipeline'));
     expect(last()).toEqual({ refId: 'A', kind: 'pipeline' });
     expect(screen.queryByLabelText('Quantities')).not.toBeInTheDocument();
@@ -130,7 +132,8 @@ describe('the editor of a query', () => {
     const group = within(screen.getByRole('radiogroup', { name: 'Question' }));
     expect(group.getByLabelText('Latest')).toBeChecked();
     fireEvent.click(group.getByLabelText('History'));
-    expect(last()).toEqual({ refId: 'A', kind: 'history' });
+    expect(last()).toEqual({ refId: 'A', kind: 'history', whole: true });
+    expect(screen.queryByLabelText('Whole steps only')).not.toBeInTheDocument(); // its newest step is always whole
   });
 
   it('begins an area as the place of the sites, so that nobody has to know a position', async () => {

@@ -12,7 +12,7 @@ describe('what is picked', () => {
   });
   it.each(['sum', 'count'])('does not go on live as a %s over steps, of which a single reading is a part', (aggregate) => {
     expect(changed({ ...history, aggregate }, { live: true })).toEqual({ ...history, live: true });
-    expect(changed({ ...history, live: true }, { aggregate })).toEqual({ ...history, aggregate });
+    expect(changed({ ...history, live: true }, { aggregate })).toEqual({ ...history, aggregate, whole: true });
     expect(streamed({ ...history, aggregate })).toEqual({ ...history, live: true });
     expect(aggregatesOf(history).map((a) => a.value)).toContain(aggregate);
     expect(aggregatesOf({ ...history, live: true }).map((a) => a.value)).toEqual(['', 'mean', 'min', 'max', 'p50', 'p95']);
@@ -20,6 +20,17 @@ describe('what is picked', () => {
   it('is the whole city or parts of it, whichever came last', () => {
     expect(changed({ ...history, group: ['site'] }, { group: ['site', 'city'] }).group).toEqual(['city']);
     expect(changed({ ...history, group: ['city'] }, { group: ['city', 'district'] }).group).toEqual(['district']);
+  });
+  it('leaves out steps that are not whole where a history gets steps, until that is switched off', () => {
+    const whole = { ...history, whole: true };
+    expect(changed({ refId: 'A', kind: 'latest', quantities: ['speed'] }, { kind: 'history' })).toEqual(whole);
+    expect(changed({ ...history, step: 'raw' }, { step: '5m' })).toEqual({ ...whole, step: '5m' });
+    expect(changed({ ...history, live: true }, { live: false })).toEqual(whole);
+    expect(changed(whole, { whole: false })).toEqual(history);
+    expect(changed(history, { step: '5m' })).toEqual({ ...history, step: '5m' }); // one that was saved without
+    expect(changed(whole, { live: true })).toEqual({ ...history, live: true });
+    expect(changed(whole, { step: 'raw' })).toEqual({ ...history, step: 'raw' });
+    expect(changed(whole, { kind: 'ledger' })).toEqual({ refId: 'A', kind: 'ledger' });
   });
   it('leaves nothing empty behind', () => {
     expect(changed({ ...history, districts: ['harbour'], step: '5m' }, { districts: [], step: '' })).toEqual(history);
@@ -46,7 +57,7 @@ describe('no way through the editor', () => {
     ...STEPS.slice(0, 4).map(({ value }) => ({ step: value })),
     ...GROUPS.map(({ value }) => ({ group: [value] })),
     ...COMPARISONS.map(({ value }) => ({ compare: [value] })),
-    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
+    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { whole: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
   ];
   it('ends in a query that the backend refuses', () => {
     for (const first of picks) {
@@ -78,6 +89,7 @@ function faults(q: LamppostQuery): string[] {
     q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
     q.kind === 'history' && q.live && (combined || q.area || ['sum', 'count'].includes(q.aggregate ?? '')) ? 'live' : '',
     q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
+    q.whole && !(q.kind === 'history' && q.step !== 'raw' && !q.live) && !(q.kind === 'ledger' && q.view === 'steps') ? 'whole' : '',
     (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
   ].filter((fault) => fault !== '');
 }

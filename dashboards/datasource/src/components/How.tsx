@@ -1,6 +1,6 @@
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
 import React from 'react';
-import { aggregatesOf, COMPARISONS, EVENTS, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
+import { aggregatesOf, COMPARISONS, EVENTS, type Field, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
 import { type LamppostQuery } from '../types';
 import { One } from './One';
 import { Several } from './Several';
@@ -9,16 +9,14 @@ interface Props {
   id: string;
   query: LamppostQuery;
   change: (change: Partial<LamppostQuery>) => void;
-  /** A field that means nothing where the query is used. */
-  without?: keyof LamppostQuery;
+  /** Fields that mean nothing where the query is used. */
+  without?: Field[];
 }
 
 /** How the answer is made: steps, groups, comparisons, order. What does not go with the rest of the query is not shown. */
-export function How({ id, query, change, without }: Props) {
+export function How({ id, query, change, without = [] }: Props) {
   const fields = fieldsOf(query);
-  if (without) {
-    fields.delete(without);
-  }
+  without.forEach((field) => fields.delete(field));
   const steps = kindOf(query) === 'ledger' ? STEPS.filter((s) => s.value !== 'raw' && !s.value.endsWith('0s')) : STEPS;
   const own = query.step && !steps.some((s) => s.value === query.step) ? [{ value: query.step, label: query.step }] : [];
   return (
@@ -32,6 +30,7 @@ export function How({ id, query, change, without }: Props) {
       {fields.has('sort') && <One label="Order" id={`${id}-sort`} options={SORTS} value={query.sort ?? ''} onChange={(sort) => change({ sort })} />}
       {fields.has('limit') && <One label="Rows" id={`${id}-limit`} options={[{ value: '', label: 'All' }, ...LIMITS]} value={query.limit ? String(query.limit) : ''} onChange={(limit) => change({ limit: limit === '' ? undefined : Number(limit) })} />}
       {fields.has('gaps') && <Toggle id={`${id}-gaps`} label="Show gaps" tooltip="Break the line where a step has no reading" value={query.gaps} onChange={(gaps) => change({ gaps })} />}
+      {fields.has('whole') && <Toggle id={`${id}-whole`} label="Whole steps only" tooltip="Leave out the first and the last step where they are not over: a sum over a part looks like a fall" value={query.whole} onChange={(whole) => change({ whole })} />}
       {fields.has('live') && <Toggle id={`${id}-live`} label="Live" tooltip="Go on with readings as they come. They are not combined, so groups and comparisons go" value={query.live} onChange={(live) => change({ live })} />}
     </InlineFieldRow>
   );

@@ -1,8 +1,8 @@
-import { CoreApp, type QueryEditorProps } from '@grafana/data';
+import { type QueryEditorProps } from '@grafana/data';
 import { Alert, InlineField, InlineFieldRow, RadioButtonGroup } from '@grafana/ui';
 import React, { useMemo } from 'react';
 import { type LamppostDatasource } from '../datasource';
-import { changed, DOMAINS, fieldsOf, kindOf, KINDS, lacks, viewOf, VIEWS } from '../rules';
+import { changed, DOMAINS, type Field, fieldsOf, isAlerting, kindOf, KINDS, lacks, viewOf, VIEWS } from '../rules';
 import { type LamppostOptions, type LamppostQuery } from '../types';
 import { Channel } from './Channel';
 import { How } from './How';
@@ -11,6 +11,9 @@ import { Several } from './Several';
 import { Where } from './Where';
 
 type Props = QueryEditorProps<LamppostDatasource, LamppostQuery, LamppostOptions>;
+
+/** What alert rules have no choice of. */
+const WITHOUT: Field[] = ['live', 'whole'];
 
 /** A question, put together from what there is. Nothing needs to be typed, and what does not go together is not offered. */
 export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Props) {
@@ -23,7 +26,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Pr
     }
   };
   const kind = kindOf(query);
-  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const alerting = isAlerting(app);
   const kinds = alerting ? KINDS.filter(({ value }) => value === 'history' || value === kind) : KINDS;
   const fields = fieldsOf(query);
   const { sensors, sites, districts, domains } = query;
@@ -52,7 +55,8 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Pr
         {fields.has('channel') && <Channel datasource={datasource} id={`${id}-channel`} query={query} onChange={(channel) => change({ channel })} />}
       </InlineFieldRow>
       <Where datasource={datasource} id={id} query={query} change={change} />
-      <How id={id} query={query} change={change} {...(alerting ? { without: 'live' as const } : {})} />
+      {/* An alert rule never looks at a step that is not over. */}
+      <How id={id} query={query} change={change} {...(alerting ? { without: WITHOUT } : {})} />
       {lacking !== '' && <Alert severity="info" title={lacking} />}
     </div>
   );
