@@ -33,6 +33,7 @@ export const VIEWS: Record<Kind, Pick[]> = {
     { value: 'list', label: 'Sensors' },
     { value: 'sites', label: 'Sites' },
     { value: 'districts', label: 'Districts' },
+    { value: 'states', label: 'Numbers', description: 'How many there are, report, and are silent' },
     { value: 'bridges', label: 'Bridges', description: 'What reads sensors at the edge: firmware, spool, clock' },
   ],
   pipeline: [
@@ -145,7 +146,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       if (view === 'districts') {
         return new Set<Field>(['view', 'districts', 'limit']);
       }
-      return new Set<Field>(['view', ...(view === 'list' ? (['quantities', 'sensors'] as Field[]) : []), 'domains', 'districts', 'sites', 'area', 'states', 'limit']);
+      return new Set<Field>(['view', ...(view === 'list' || view === 'states' ? (['quantities', 'sensors'] as Field[]) : []), 'domains', 'districts', 'sites', 'area', 'states', ...(view === 'states' ? [] : (['limit'] as Field[]))]);
     case 'pipeline':
       return new Set<Field>(['view']);
     case 'events':
