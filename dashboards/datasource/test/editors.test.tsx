@@ -216,10 +216,11 @@ describe('the settings', () => {
   });
   it('refuse a timeout that is none', () => {
     const { rerender } = render(<ConfigEditor options={{ ...settings, jsonData: { timeout: -1 } }} onOptionsChange={() => undefined} />);
-    expect(screen.getByText('A number of seconds from 1 on; leave it empty for 30')).toBeInTheDocument();
+    expect(screen.getByText('A number of seconds from 1 on; leave it empty for 15')).toBeInTheDocument();
+    expect(screen.getByLabelText('Timeout')).toHaveAttribute('placeholder', '15');
     for (const timeout of [1, 30, undefined]) {
       rerender(<ConfigEditor options={{ ...settings, jsonData: timeout === undefined ? {} : { timeout } }} onOptionsChange={() => undefined} />);
-      expect(screen.queryByText('A number of seconds from 1 on; leave it empty for 30')).not.toBeInTheDocument();
+      expect(screen.queryByText('A number of seconds from 1 on; leave it empty for 15')).not.toBeInTheDocument();
     }
   });
   it('ask for a certificate only where there is to be one', () => {

@@ -36,8 +36,8 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
         <InlineField label="Token" labelWidth={WIDTH} tooltip="lamppost up keeps it in the file api-token of its data folder. Without one Lamppost answers on its own machine only" htmlFor="config-token">
           <SecretInput id="config-token" width={60} placeholder="Paste the token" isConfigured={isKept('token')} value={secureJsonData?.token ?? ''} onReset={() => forget('token')} onChange={(event) => keep('token', event.currentTarget.value.trim())} />
         </InlineField>
-        <InlineField label="Timeout" labelWidth={WIDTH} tooltip="Seconds that an answer may take" htmlFor="config-timeout" invalid={refused} error="A number of seconds from 1 on; leave it empty for 30">
-          <Input id="config-timeout" width={20} type="number" min={1} max={600} placeholder="30" value={jsonData.timeout ?? ''} onChange={(event) => set({ timeout: event.currentTarget.value === '' ? undefined : Number(event.currentTarget.value) })} />
+        <InlineField label="Timeout" labelWidth={WIDTH} tooltip="Seconds that an answer may take" htmlFor="config-timeout" invalid={refused} error="A number of seconds from 1 on; leave it empty for 15">
+          <Input id="config-timeout" width={20} type="number" min={1} max={600} placeholder="15" value={jsonData.timeout ?? ''} onChange={(event) => set({ timeout: event.currentTarget.value === '' ? undefined : Number(event.currentTarget.value) })} />
         </InlineField>
       </FieldSet>
       <FieldSet label="TLS">
