@@ -16,7 +16,7 @@ import { map, type Observable, of, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
 import { blank, interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
-import { DOMAINS, isAlerting, lacks, streamed } from './rules';
+import { DOMAINS, isAlerting, lacks, lost, streamed } from './rules';
 import { type Choice, type Choices, type LamppostOptions, type LamppostQuery, type LamppostVariableQuery, type ListName } from './types';
 import { LamppostVariables } from './variables';
 
@@ -48,18 +48,21 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
   override query(request: DataQueryRequest<LamppostQuery>): Observable<DataQueryResponse> {
     const asked = request.liveStreaming ? { ...request, targets: request.targets.map(streamed) } : request;
     const asking = asked.targets.filter((target) => blank(target, this.templates, asked.scopedVars) === '');
+    const words = new Map(request.liveStreaming ? request.targets.map((target) => [target.refId, lost(target)]) : []);
     if (asking.length === asked.targets.length) {
-      return this.answers(asked);
+      return this.answers(asked, words);
     }
     const nothing = asked.targets.filter((target) => !asking.includes(target) && target.kind !== 'events' && this.filterQuery(target)).map((target) => this.nothing(target, asked.scopedVars));
     if (asking.length === 0) {
       return of({ data: nothing, state: LoadingState.Done });
     }
-    return this.answers({ ...asked, targets: asking }).pipe(map((answer) => ({ ...answer, data: [...(answer.data as DataFrame[]), ...nothing] })));
+    return this.answers({ ...asked, targets: asking }, words).pipe(map((answer) => ({ ...answer, data: [...(answer.data as DataFrame[]), ...nothing] })));
   }
 
-  private answers(request: DataQueryRequest<LamppostQuery>): Observable<DataQueryResponse> {
-    return super.query(request).pipe(switchMap((answer) => follow(answer, request, this.uid, getGrafanaLiveSrv())));
+  /** What the backend answers, and how it goes on. The words are what an answer says of its query, by refId. */
+  private answers(request: DataQueryRequest<LamppostQuery>, words: Map<string, string>): Observable<DataQueryResponse> {
+    const said = (answer: DataQueryResponse) => ({ ...answer, data: noted(answer.data as DataFrame[], words) });
+    return super.query(request).pipe(switchMap((answer) => follow(said(answer), request, this.uid, getGrafanaLiveSrv())));
   }
 
   /** The answer to a query that names an empty variable: without a name it would be about the whole city. */
@@ -153,4 +156,15 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
     const items = list === 'quantities' ? await this.offered(list, others) : await this.choices(list, others, '', 1000);
     return items.map((c) => ({ text: c.label === c.value ? c.value : `${c.label} (${c.value})`, value: c.value, ...(c.group ? { group: c.group } : {}) }));
   }
+}
+
+/** The frames, with a notice on the first of each query of which something has to be said. */
+function noted(frames: DataFrame[], words: Map<string, string>): DataFrame[] {
+  return frames.map((frame, i) => {
+    const text = words.get(frame.refId ?? '') ?? '';
+    if (text === '' || frames.findIndex((f) => f.refId === frame.refId) !== i) {
+      return frame;
+    }
+    return { ...frame, meta: { ...frame.meta, notices: [...(frame.meta?.notices ?? []), { severity: 'info', text }] } };
+  });
 }

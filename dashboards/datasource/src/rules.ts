@@ -213,6 +213,19 @@ export function streamed(query: LamppostQuery): LamppostQuery {
   return fieldsOf(query).has('live') ? changed(query, { live: true }) : query;
 }
 
+/** What Live takes from a query and makes its answer another one, in the words of the editor. */
+const LOST: Partial<Record<Field, string>> = { group: 'A line for each', compare: 'Compare with', gaps: 'Show gaps', aggregate: 'Combined by', area: 'Area' };
+
+/** What a query that is streamed goes without, in words; '' if nothing. */
+export function lost(query: LamppostQuery): string {
+  const next = streamed(query);
+  const words = Object.entries(LOST).filter(([field]) => {
+    const value = query[field as Field];
+    return Boolean(value) && !(Array.isArray(value) && value.length === 0) && next[field as Field] === undefined;
+  });
+  return words.length === 0 ? '' : `Live shows single readings and leaves out what was chosen under ${words.map(([, word]) => word).join(', ')}`;
+}
+
 /** Whether a query is an alert rule's. */
 export function isAlerting(app: CoreApp | undefined): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;

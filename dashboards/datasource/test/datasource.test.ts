@@ -122,6 +122,23 @@ it('offers an editor all quantities, those that are measured first', async () =>
   expect(asked).toHaveBeenCalledWith('quantities', { district: ['harbour'], all: 'true', limit: 1000, q: 'sp' });
 });
 
+it('says what the Live button of Explore leaves out, once for each query', async () => {
+  const frames = ['A', 'A', 'B'].map((refId) => toDataFrame({ refId, fields: [] }));
+  const asked = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation(() => of({ data: frames }));
+  const { datasource } = source();
+  const targets: LamppostQuery[] = [
+    { refId: 'A', kind: 'history', quantities: ['speed'], group: ['site'], compare: ['day'], aggregate: 'sum', whole: true },
+    { refId: 'B', kind: 'history', quantities: ['speed'], aggregate: 'max', group: [] },
+  ];
+  const notices = async (liveStreaming: boolean) => {
+    const { data } = await firstValueFrom(datasource.query({ targets, liveStreaming } as unknown as DataQueryRequest<LamppostQuery>));
+    return (data as DataFrame[]).map((f) => f.meta?.notices?.map((n) => n.text));
+  };
+  expect(await notices(true)).toEqual([['Live shows single readings and leaves out what was chosen under A line for each, Compare with, Combined by'], undefined, undefined]);
+  expect(await notices(false)).toEqual([undefined, undefined, undefined]);
+  asked.mockRestore();
+});
+
 it('goes on live where the Live button of Explore asks for it', () => {
   const asked = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: [] }));
   const { datasource } = source();
