@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -17,6 +18,9 @@ type Point struct {
 	Value float64
 }
 
+// ErrPartial is what a Past wraps that returns some of the readings, because there are too many.
+var ErrPartial = errors.New("more readings came meanwhile than can be asked for")
+
 // Past asks for the readings as they were from a moment to now.
 type Past func(ctx context.Context, from time.Time) ([]Point, error)
 
@@ -26,7 +30,8 @@ type Follower struct {
 	Past     Past
 	// Send takes points that are new. It must not keep them.
 	Send func([]Point) error
-	// Tell hears that the stream has been broken for longer than Patience, and with nil that it is back and the hole is filled.
+	// Tell hears that the stream has been broken for longer than Patience, and with nil that it is back and the hole is filled. It
+	// hears ErrPartial of a hole that is not.
 	Tell     func(*Break) error
 	Patience time.Duration
 	// Since is up to when the panel has its readings.
@@ -124,8 +129,10 @@ func (w *following) fill(ctx context.Context) error {
 	if oldest := asked.Add(-w.Longest); w.Longest > 0 && w.whole.Before(oldest) {
 		w.whole = oldest
 	}
-	points, err := w.Past(ctx, w.whole.Add(-overlap))
-	if err != nil {
+	from := w.whole
+	points, err := w.Past(ctx, from.Add(-overlap))
+	partial := errors.Is(err, ErrPartial)
+	if err != nil && !partial {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -147,7 +154,13 @@ func (w *following) fill(ctx context.Context) error {
 	}
 	if w.told && w.Listener.Broken() == nil {
 		w.told = false
-		return w.Tell(nil)
+		if err := w.Tell(nil); err != nil {
+			return err
+		}
+	}
+	if partial {
+		w.Log.WarnContext(ctx, "a hole in a live stream was filled in part", "error", err)
+		return w.Tell(&Break{At: asked, Since: from, Err: err})
 	}
 	return nil
 }

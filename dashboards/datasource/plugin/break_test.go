@@ -2,11 +2,50 @@ package plugin_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/plugin"
 )
+
+// A hole may hold more readings than one answer does.
+func TestAHoleThatIsTooBigForOneAnswerIsFilledInParts(t *testing.T) {
+	for name, test := range map[string]struct {
+		apart time.Duration
+		told  bool
+	}{
+		"as many parts as it needs":                {500 * time.Millisecond, false},
+		"or the panel hears that some are missing": {time.Millisecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := newTown(t, "")
+			said := api.live(0)
+			said.most = 10
+			p := follow(t, settings(t, api.URL, ""), liveQuery)
+			eventually(t, 10*time.Second, "the stream is open", func() bool { now, _ := said.listening(); return now == 1 })
+			said.stop()
+			begin := time.Now().Add(-20 * time.Second)
+			for i := range 40 {
+				said.say("cam-1", begin.Add(time.Duration(i)*test.apart), float64(i))
+			}
+			said.start()
+			heard := func() bool {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return slices.ContainsFunc(p.heard, func(i plugin.Interruption) bool { return strings.Contains(i.Text, "some are missing") })
+			}
+			if test.told {
+				eventually(t, 20*time.Second, "the panel has heard", heard)
+				return
+			}
+			whole(t, p, said, 40)
+			if heard() {
+				t.Error("the panel heard that some are missing")
+			}
+		})
+	}
+}
 
 func TestPanelHearsOfAServerThatIsAwayAndOfItsReturn(t *testing.T) {
 	api := newTown(t, "")

@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -146,42 +144,6 @@ func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamReques
 	return follower.Follow(ctx)
 }
 
-// past asks for the readings of a filter as they were.
-func (d *Datasource) past(ctx context.Context, f live.Filter, from time.Time) ([]live.Point, error) {
-	params := f.Params()
-	if len(f.Quantities)+len(f.Sensors)+len(f.Sites) == 0 { // a history of everything is not answered: the newest must do
-		return d.newest(ctx, params, from)
-	}
-	params.Set("from", from.UTC().Format(time.RFC3339Nano))
-	answer, err := d.city.History(ctx, params)
-	if err != nil {
-		return nil, err
-	}
-	var points []live.Point
-	for _, s := range answer.Series {
-		for i, ms := range s.Times {
-			if math.IsNaN(s.Values[i]) {
-				continue
-			}
-			points = append(points, live.Point{Sensor: s.Sensor, Quantity: s.Quantity, Channel: s.Channel, Time: time.UnixMilli(ms), Value: s.Values[i]})
-		}
-	}
-	return points, nil
-}
-
-// newest asks for the newest readings, those that are not older than from.
-func (d *Datasource) newest(ctx context.Context, params url.Values, from time.Time) ([]live.Point, error) {
-	params.Del("channel")
-	items, _, err := d.city.Latest(ctx, params)
-	var points []live.Point
-	for i := range items {
-		if r := &items[i]; r.Value != nil && !r.Time.Before(from) {
-			points = append(points, live.Point{Sensor: r.Sensor, Quantity: r.Quantity, Channel: r.Channel, Text: r.State, Time: r.Time, Value: *r.Value})
-		}
-	}
-	return points, err
-}
-
 // packet is points as a frame: a row each.
 func packet(points []live.Point) *data.Frame {
 	n := len(points)
@@ -208,7 +170,11 @@ type Interruption struct {
 // interrupted is a break as a frame; nil is its end.
 func interrupted(broken *live.Break) *data.Frame {
 	var said Interruption
-	if broken != nil {
+	switch {
+	case broken == nil:
+	case errors.Is(broken.Err, live.ErrPartial):
+		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: "more came than can be asked for at once, and some are missing; load the panel anew"}
+	default:
 		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: "Lamppost does not answer"}
 		var fault *city.Fault
 		if errors.As(broken.Err, &fault) && fault.Kind != city.Unreached && fault.Status < http.StatusInternalServerError {

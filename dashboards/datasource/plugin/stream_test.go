@@ -22,6 +22,8 @@ import (
 type broadcast struct {
 	// storing is how long a reading needs from the stream to the history.
 	storing time.Duration
+	// most is how many readings an answer of the history holds; 0 is any number.
+	most int
 
 	mu        sync.Mutex
 	told      []said
@@ -157,7 +159,13 @@ func (b *broadcast) history(w http.ResponseWriter, r *http.Request) {
 	for _, s := range bySensor {
 		all = append(all, s)
 	}
-	writeJSON(w, map[string]any{"step_ms": 0, "agg": "", "truncated": false, "series": all})
+	truncated := false
+	for _, s := range all {
+		if b.most > 0 && len(s.Times) > b.most { // what is left out are the last of a series
+			s.Times, s.Values, truncated = s.Times[:b.most], s.Values[:b.most], true
+		}
+	}
+	writeJSON(w, map[string]any{"step_ms": 0, "agg": "", "truncated": truncated, "series": all})
 }
 
 // panel is one that follows a query live.
