@@ -80,9 +80,9 @@ func fleetCourse() []Panel {
 			override(Matcher{"byName", "Completeness"}, Property{"min", nil}, Property{"custom.axisSoftMin", 0.9}).at(0, 19, 8, 7),
 		timeSeries(text{"What did not simply come", "Late, stamped, duplicate and rejected readings, by step; late and stamped ones are accepted all the same. Stamped ones had no time of their own. The orange line is reports that are missing, on the scale at the right."}, stepped()).
 			unit("short").points(100).transformed(only("time", "Late", "Stamped", "Duplicate", "Rejected", "Missing")...).
-			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).missingReports().at(8, 19, 8, 7),
-		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none."}, []string{"From", "Event", "Sensor", "Text"}, events).
-			transformed(sorted("From", true)).opening().width("From", 105).override(Matcher{"byName", "From"}, Property{"unit", "time:MM-DD HH:mm"}).width("Event", 70).width("Sensor", 105).
+			naming("Late", ink).naming("Stamped", skyBlue).naming("Duplicate", purple).naming("Rejected", vermillion).missingReports().legendRight().at(8, 19, 8, 7),
+		table(text{"Silences and clock faults, if any", "What happened in this time, the newest first; empty where there was none."}, []string{"From", "Sensor", "Text"}, events).
+			transformed(sorted("From", true)).opening().width("From", 105).override(Matcher{"byName", "From"}, Property{"unit", "time:MM-DD HH:mm"}).width("Sensor", 105).
 			override(Matcher{"byName", "Text"}, Property{"custom.cellOptions", TypeOnly{Type: "auto", WrapText: true}}).at(16, 19, 8, 7),
 	}
 }

@@ -17,7 +17,7 @@ type text struct {
 // that the server does not answer, of which a red triangle tells.
 const (
 	noFigure  = "–"
-	noFigures = "No figures for this time and choice"
+	noFigures = "No figures to show"
 )
 
 // panel begins a panel with its queries, which are named A, B, C.
