@@ -60,7 +60,7 @@ func overviewCharts() []Panel {
 			"Safety: nitrogen dioxide by district", "Mean of the stations of each district, by the bands of the European Air Quality Index, the two worst in one. " + lawNO2,
 		}, indexNO2[:5], history("district", "no2")).unit("conμgm3").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(10, 12, 7, 8),
 		bandTimeline(text{
-			"Safety: noise by district", "Mean of the equivalent levels of each district, by the bands of the Environmental Noise Directive.",
+			"Safety: noise by district", "Mean of the equivalent levels of each district (of their energy, as is usual for levels), by the bands of the Environmental Noise Directive.",
 		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).leads(to("Safety", safetyUID)).each(toDistrict("Safety in this district", safetyUID)).at(17, 12, 7, 8),
 	}
 }

@@ -61,7 +61,7 @@ func air() []Panel {
 func noiseWaterCrowds() []Panel {
 	return []Panel{
 		bandTimeline(text{
-			"Noise by district", "Mean of the equivalent levels of each district, by the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
+			"Noise by district", "Mean of the equivalent levels of each district (of their energy, as is usual for levels), by the bands in which the Environmental Noise Directive counts people: 55, 65, 75 dB(A). WHO advises less than 53 of road noise.",
 		}, noiseBands, history("district", "laeq")).unit("suffix:dB(A)").points(100).each(toDistrict("Safety in this district", safetyUID)).at(0, 12, 8, 7),
 		lines(text{
 			"Water levels", "Above each gauge's zero. The dashed lines are the alert levels of the demonstration city's river: set your gauges' own. Click a line for its gauge.",
