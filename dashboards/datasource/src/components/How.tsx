@@ -30,7 +30,7 @@ export function How({ id, query, change, without = [] }: Props) {
       {fields.has('sort') && <One label="Order" id={`${id}-sort`} options={SORTS} value={query.sort ?? ''} onChange={(sort) => change({ sort })} />}
       {fields.has('limit') && <One label="Rows" id={`${id}-limit`} options={[{ value: '', label: 'All' }, ...LIMITS]} value={query.limit ? String(query.limit) : ''} onChange={(limit) => change({ limit: limit === '' ? undefined : Number(limit) })} />}
       {fields.has('gaps') && <Toggle id={`${id}-gaps`} label="Show gaps" tooltip="Break the line where a step has no reading" value={query.gaps} onChange={(gaps) => change({ gaps })} />}
-      {fields.has('whole') && <Toggle id={`${id}-whole`} label="Whole steps only" tooltip="Leave out the first and the last step where they are not over: a sum over a part looks like a fall" value={query.whole} onChange={(whole) => change({ whole })} />}
+      {fields.has('whole') && <Toggle id={`${id}-whole`} label="Whole steps only" labelWidth={20} tooltip="Leave out the first and the last step where they are not over: a sum over a part looks like a fall" value={query.whole} onChange={(whole) => change({ whole })} />}
       {fields.has('live') && <Toggle id={`${id}-live`} label="Live" tooltip="Go on with readings as they come. They are not combined, so groups and comparisons go" value={query.live} onChange={(live) => change({ live })} />}
     </InlineFieldRow>
   );
@@ -39,14 +39,15 @@ export function How({ id, query, change, without = [] }: Props) {
 interface ToggleProps {
   id: string;
   label: string;
+  labelWidth?: number;
   tooltip: string;
   value: boolean | undefined;
   onChange: (on: boolean) => void;
 }
 
-function Toggle({ id, label, tooltip, value, onChange }: ToggleProps) {
+function Toggle({ id, label, labelWidth = 16, tooltip, value, onChange }: ToggleProps) {
   return (
-    <InlineField label={label} labelWidth={16} tooltip={tooltip} htmlFor={id}>
+    <InlineField label={label} labelWidth={labelWidth} tooltip={tooltip} htmlFor={id}>
       <InlineSwitch id={id} value={value ?? false} onChange={(event) => onChange(event.currentTarget.checked)} />
     </InlineField>
   );
