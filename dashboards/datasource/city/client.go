@@ -48,6 +48,10 @@ func New(address string, token secret.String, ordinary, stream *http.Client) (*C
 	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("url: leave out the user, the question mark and what follows; the token has a field of its own")
 	}
+	token = secret.String(strings.TrimSpace(token.Reveal()))
+	if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return nil, errors.New("token: it has a line break or another character that no token has; copy it anew from the file api-token of Lamppost's data folder")
+	}
 	base.Path = strings.TrimSuffix(strings.TrimRight(base.Path, "/"), strings.TrimRight(api, "/"))
 	return &Client{base: base, token: token, http: ordinary, stream: stream}, nil
 }

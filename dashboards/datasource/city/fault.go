@@ -88,6 +88,8 @@ func (c *Client) unreached(call string, err error) error {
 		f.Detail = "nothing listens at " + host + "; start Lamppost there, or correct the address"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		f.Detail = host + " did not answer in time; look whether a firewall is between, or raise the timeout of the data source"
+	case errors.Is(err, io.EOF), strings.Contains(err.Error(), "malformed HTTP"):
+		f.Detail = "what listens at " + host + " does not speak HTTP, or hung up; set the port of Lamppost's web page and not that of MQTT, or try again"
 	default:
 		f.Detail = "the connection with " + host + " broke: " + cause(err) + "; try again"
 	}

@@ -61,6 +61,7 @@ func ailments(nobody string) []ailment {
 		{name: "no such machine", address: "http://lamppost.invalid:8080", fault: "address", words: "no machine is called lamppost.invalid"},
 		{name: "token missing", fault: "token", words: "wants a token"},
 		{name: "token wrong", token: "wrong", fault: "token", words: "does not know the token"},
+		{name: "token of several lines", token: "right\nwrong", fault: "settings", words: "token: it has a line break"},
 		{
 			name: "token wrong where reading is free", token: "wrong", fault: "token", words: "does not know the token",
 			town: func(c *town) {
@@ -175,6 +176,45 @@ func TestAServerThatHangsIsToldOfBeforeAWallIsRefreshed(t *testing.T) {
 	result, fault := health(t, settings(t, api.URL, ""))
 	if took := time.Since(begin); fault != "address" || !strings.Contains(result.Message, "did not answer in time") || took > 20*time.Second {
 		t.Errorf("%s after %s: %s", fault, took, result.Message)
+	}
+}
+
+// The file that keeps the token ends with a line break.
+func TestTokenMayBePastedWithItsLineBreak(t *testing.T) {
+	api := newTown(t, "right")
+	if result, _ := health(t, settings(t, api.URL, "right\n")); result.Status != backend.HealthStatusOk {
+		t.Error(result.Message)
+	}
+}
+
+// A broker of MQTT hangs up on HTTP, and others answer with what is none.
+func TestHealthTellsAPortThatIsNotOfHTTP(t *testing.T) {
+	for _, says := range []string{"", "\x20\x02\x00\x01\r\n\r\n"} {
+		other, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				conn, err := other.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 1024))
+				_, _ = io.WriteString(conn, says)
+				_ = conn.Close()
+			}
+		}()
+		to := settings(t, "http://"+other.Addr().String(), "")
+		to.DataSourceInstanceSettings.UID += says
+		result, fault := health(t, to)
+		if fault != "address" || !strings.Contains(result.Message, "does not speak HTTP") {
+			t.Errorf("%q: %s %q", says, fault, result.Message)
+		}
+		_ = other.Close()
+		<-ended
 	}
 }
 
