@@ -19,7 +19,7 @@ type counter struct {
 
 func counters() []counter {
 	return []counter{
-		{"expected", "Expected", "short", func(c *city.Counts) *float64 { return c.Expected }},
+		{"expected", "Expected reports", "short", func(c *city.Counts) *float64 { return c.Expected }},
 		{"received", "Received", "short", func(c *city.Counts) *float64 { return c.Received }},
 		{"accepted", "Accepted", "short", func(c *city.Counts) *float64 { return c.Accepted }},
 		{"written", "Written", "short", func(c *city.Counts) *float64 { return c.Written }},
@@ -135,7 +135,7 @@ func LedgerSensors(items []city.Kept) *data.Frame {
 		column("sensor_title", "Title", "", each(items, func(r *row) string { return r.Title })),
 		mapped(column("state", "State", "", each(items, func(r *row) string { return r.State }))),
 		ratio("completeness", "Completeness", each(items, func(r *row) *float64 { return r.Completeness })),
-		column("expected", "Expected", "short", each(items, func(r *row) *float64 { return r.Expected })),
+		column("expected", "Expected reports", "short", each(items, func(r *row) *float64 { return r.Expected })),
 		column("accepted", "Accepted", "short", each(items, func(r *row) *float64 { return r.Accepted })),
 		column("missing", "Missing", "short", each(items, func(r *row) *float64 { return r.Missing })),
 		column("late", "Late", "short", each(items, func(r *row) *float64 { return r.Late })),
