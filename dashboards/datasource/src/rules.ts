@@ -105,6 +105,24 @@ export const SORTS: Pick[] = [
   { value: 'last_seen', label: 'Longest silent' },
 ];
 
+/** What the ledger counts, in the words of its columns. */
+export const COUNTERS: Pick[] = [
+  { value: 'expected', label: 'Expected' },
+  { value: 'received', label: 'Received' },
+  { value: 'accepted', label: 'Accepted' },
+  { value: 'written', label: 'Written' },
+  { value: 'waiting', label: 'Waiting' },
+  { value: 'missing', label: 'Missing' },
+  { value: 'late', label: 'Late' },
+  { value: 'stamped', label: 'Stamped' },
+  { value: 'duplicate', label: 'Duplicate' },
+  { value: 'rejected', label: 'Rejected' },
+  { value: 'rejected_for', label: 'Rejected, by reason' },
+  { value: 'delay_p50', label: 'Delay, median' },
+  { value: 'delay_p99', label: 'Delay, 99 of 100' },
+  { value: 'completeness', label: 'Completeness' },
+];
+
 export const LIMITS: Pick[] = ['10', '25', '50', '100', '500', '1000'].map((value) => ({ value, label: value }));
 
 export const EVENTS: Pick[] = [
@@ -138,7 +156,11 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       if (view === 'each') {
         return new Set<Field>(['view', 'districts', 'sites', 'sensors', 'sort', 'limit']);
       }
-      return new Set<Field>(['view', 'districts', 'sites', 'sensors', ...(view === 'steps' ? (['step', 'whole'] as Field[]) : [])]);
+      return new Set<Field>([
+        'view', 'districts', 'sites', 'sensors',
+        ...(view === 'reasons' ? [] : (['counters'] as Field[])),
+        ...(view === 'steps' ? (['step', 'whole'] as Field[]) : []),
+      ]);
     case 'sensors':
       if (view === 'bridges') {
         return new Set<Field>(['view', 'limit']);
@@ -166,7 +188,7 @@ export function viewOf(query: LamppostQuery): string {
 
 const CHOICES: Field[] = [
   'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', 'area', 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'whole', 'states',
-  'search', 'sort', 'limit', 'events', 'live',
+  'search', 'sort', 'counters', 'limit', 'events', 'live',
 ];
 
 /** Whether a query is a history of steps, each of which stands for readings. */
@@ -224,6 +246,12 @@ export function lost(query: LamppostQuery): string {
     return Boolean(value) && !(Array.isArray(value) && value.length === 0) && next[field as Field] === undefined;
   });
   return words.length === 0 ? '' : `Live shows single readings and leaves out what was chosen under ${words.map(([, word]) => word).join(', ')}`;
+}
+
+/** The views that a kind has; alert rules watch the ledger over time only. */
+export function viewsOf(query: LamppostQuery, alerting: boolean): Pick[] {
+  const kind = kindOf(query);
+  return alerting && kind === 'ledger' ? VIEWS[kind].filter(({ value }) => value === 'steps' || value === viewOf(query)) : VIEWS[kind];
 }
 
 /** Whether a query is an alert rule's. */

@@ -41,6 +41,8 @@ export interface LamppostQuery extends DataQuery {
   states?: string[];
   search?: string;
   sort?: string;
+  /** Which counters of the ledger; all without a choice. */
+  counters?: string[];
   limit?: number;
   events?: string[];
   live?: boolean;

@@ -120,11 +120,16 @@ describe('the editor of a query', () => {
     expect(last()?.aggregate).toBe(want);
   });
 
-  it('offers an alert rule histories that do not go on live, and nothing else', () => {
-    const kinds = () => within(screen.getByRole('radiogroup', { name: 'Question' })).getAllByRole('radio').length;
-    editor({ refId: 'A', quantities: ['speed'] }, CoreApp.UnifiedAlerting);
-    expect(kinds()).toBe(1);
+  it('offers an alert rule histories that do not go on live and the ledger over time, and nothing else', () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'] }, CoreApp.UnifiedAlerting);
+    const group = within(screen.getByRole('radiogroup', { name: 'Question' }));
+    expect(group.getAllByRole('radio')).toHaveLength(2);
     expect(screen.queryByLabelText('Live')).not.toBeInTheDocument();
+    fireEvent.click(group.getByLabelText('Ledger'));
+    expect(last()).toEqual({ refId: 'A', kind: 'ledger', view: 'steps' });
+    expect(within(screen.getByRole('radiogroup', { name: 'Shown' })).getAllByRole('radio')).toHaveLength(1);
+    expect(screen.getByLabelText('Counters')).toBeInTheDocument();
+    expect(screen.queryByLabelText('Whole steps only')).not.toBeInTheDocument();
   });
 
   it('shows an alert rule what it has, so that it can be changed', () => {

@@ -57,7 +57,7 @@ describe('no way through the editor', () => {
     ...STEPS.slice(0, 4).map(({ value }) => ({ step: value })),
     ...GROUPS.map(({ value }) => ({ group: [value] })),
     ...COMPARISONS.map(({ value }) => ({ compare: [value] })),
-    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { whole: true }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
+    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { whole: true }, { counters: ['missing'] }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
   ];
   it('ends in a query that the backend refuses', () => {
     for (const first of picks) {
@@ -89,6 +89,7 @@ function faults(q: LamppostQuery): string[] {
     q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
     q.kind === 'history' && q.live && (combined || q.area || ['sum', 'count'].includes(q.aggregate ?? '')) ? 'live' : '',
     q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
+    q.counters && !(q.kind === 'ledger' && ['totals', 'steps'].includes(q.view ?? 'totals')) ? 'counters' : '',
     q.whole && !(q.kind === 'history' && q.step !== 'raw' && !q.live) && !(q.kind === 'ledger' && q.view === 'steps') ? 'whole' : '',
     (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
   ].filter((fault) => fault !== '');

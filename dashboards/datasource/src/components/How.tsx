@@ -1,6 +1,6 @@
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
 import React from 'react';
-import { aggregatesOf, COMPARISONS, EVENTS, type Field, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
+import { aggregatesOf, COMPARISONS, COUNTERS, EVENTS, type Field, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
 import { type LamppostQuery } from '../types';
 import { One } from './One';
 import { Several } from './Several';
@@ -27,6 +27,7 @@ export function How({ id, query, change, without = [] }: Props) {
       {fields.has('compare') && <Several label="Compare with" tooltip="The same, earlier" placeholder="nothing" id={`${id}-compare`} options={COMPARISONS} value={query.compare} onChange={(compare) => change({ compare })} />}
       {fields.has('states') && <Several label="State" tooltip="Only sensors in these states" placeholder="any" id={`${id}-states`} options={STATES} value={query.states} onChange={(states) => change({ states })} />}
       {fields.has('events') && <Several label="Events" tooltip="Only these" placeholder="all" id={`${id}-events`} options={EVENTS} value={query.events} onChange={(events) => change({ events })} />}
+      {fields.has('counters') && <Several label="Counters" tooltip="Only these of what the ledger counts" placeholder="all" id={`${id}-counters`} options={COUNTERS} value={query.counters} onChange={(counters) => change({ counters })} />}
       {fields.has('sort') && <One label="Order" id={`${id}-sort`} options={SORTS} value={query.sort ?? ''} onChange={(sort) => change({ sort })} />}
       {fields.has('limit') && <One label="Rows" id={`${id}-limit`} options={[{ value: '', label: 'All' }, ...LIMITS]} value={query.limit ? String(query.limit) : ''} onChange={(limit) => change({ limit: limit === '' ? undefined : Number(limit) })} />}
       {fields.has('gaps') && <Toggle id={`${id}-gaps`} label="Show gaps" tooltip="Break the line where a step has no reading" value={query.gaps} onChange={(gaps) => change({ gaps })} />}

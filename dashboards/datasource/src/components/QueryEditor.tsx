@@ -2,7 +2,7 @@ import { type QueryEditorProps } from '@grafana/data';
 import { Alert, InlineField, InlineFieldRow, RadioButtonGroup } from '@grafana/ui';
 import React, { useMemo } from 'react';
 import { type LamppostDatasource } from '../datasource';
-import { changed, DOMAINS, type Field, fieldsOf, isAlerting, kindOf, KINDS, lacks, viewOf, VIEWS } from '../rules';
+import { changed, DOMAINS, type Field, fieldsOf, isAlerting, kindOf, KINDS, lacks, viewOf, viewsOf } from '../rules';
 import { type LamppostOptions, type LamppostQuery } from '../types';
 import { Channel } from './Channel';
 import { How } from './How';
@@ -27,7 +27,8 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Pr
   };
   const kind = kindOf(query);
   const alerting = isAlerting(app);
-  const kinds = alerting ? KINDS.filter(({ value }) => value === 'history' || value === kind) : KINDS;
+  const kinds = alerting ? KINDS.filter(({ value }) => value === 'history' || value === 'ledger' || value === kind) : KINDS;
+  const views = viewsOf(query, alerting);
   const fields = fieldsOf(query);
   const { sensors, sites, districts, domains } = query;
   const ofQuantities = useMemo(
@@ -39,11 +40,11 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery, app }: Pr
     <div>
       <InlineFieldRow>
         <InlineField label="Question" labelWidth={16}>
-          <RadioButtonGroup aria-label="Question" options={kinds} value={kind} onChange={(value) => change({ kind: value })} />
+          <RadioButtonGroup aria-label="Question" options={kinds} value={kind} onChange={(value) => change(alerting && value === 'ledger' ? { kind: value, view: 'steps' } : { kind: value })} />
         </InlineField>
-        {VIEWS[kind].length > 0 && (
+        {views.length > 0 && (
           <InlineField label="Shown" labelWidth={10}>
-            <RadioButtonGroup aria-label="Shown" options={VIEWS[kind]} value={viewOf(query)} onChange={(view) => change({ view })} />
+            <RadioButtonGroup aria-label="Shown" options={views} value={viewOf(query)} onChange={(view) => change({ view })} />
           </InlineField>
         )}
       </InlineFieldRow>
