@@ -47,11 +47,11 @@ func sensorReadings() []Panel {
 		geomap(text{"Where it stands", "The sensor's site, in the colour of its state."}, "state", 10, ofSensor(registered(question.List))).at(16, 4, 8, 10),
 		table(text{"Newest readings", "The newest value of each quantity and channel."},
 			[]string{"Measured quantity", "Channel", "Value", "Unit", "In words", "Measured"}, now).
-			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 140).at(0, 14, 10, 12),
+			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).override(Matcher{"byName", "Measured quantity"}, Property{"displayName", "Quantity"}).width("Channel", 75).width("Value", 70).width("Unit", 60).width("In words", 80).width("Measured", 140).at(0, 14, 11, 11),
 		bars(text{"What came of its readings", "Accepted, duplicate and rejected readings by step, upon one another; the white or black line is those of the accepted that came late, the orange one reports that are missing, of which each may hold several readings, on the scale at the right."},
-			ofSensor(stepped())).unit("short").points(100).outcomes().at(10, 14, 7, 12),
+			ofSensor(stepped())).unit("short").points(100).outcomes().at(11, 14, 7, 11),
 		timeSeries(text{"As they come, 15 minutes", "The readings of the last 15 minutes as they are, going on as they come, whatever time range is chosen; in the colours of the panel above."},
-			coming).byQuantity().since("15m").unnamed().at(17, 14, 7, 12),
+			coming).byQuantity().since("15m").unnamed().at(18, 14, 6, 11),
 	}
 }
 
