@@ -10,9 +10,6 @@ import (
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 )
 
-// maxFilled bounds how many nulls are put into one line; the API gives no more steps than that.
-const maxFilled = 10_000
-
 // Line is one series and when it is of.
 type Line struct {
 	city.Series
@@ -29,8 +26,9 @@ type HistoryForm struct {
 	Naming    Naming
 	// Group is what lines were combined by; empty if they were not.
 	Group []string
-	// Gaps puts nulls where a step has no reading, From (included) to To.
+	// Gaps puts nulls where steps have no reading, From (included) to To; where Cadences has the line's, only if a report is missing.
 	Gaps     bool
+	Cadences Cadences
 	From, To time.Time
 }
 
@@ -64,7 +62,7 @@ func (form HistoryForm) columns(line *Line) (times []time.Time, values any) {
 	}
 	at, held := []int64(line.Times), []float64(line.Values)
 	if !whole {
-		at, held = filled(line, form.From.UnixMilli(), form.To.UnixMilli())
+		at, held = filled(line, form.From.UnixMilli(), form.To.UnixMilli(), form.patience(line))
 	}
 	times, pointers := make([]time.Time, len(at)), make([]*float64, len(at))
 	for i, ms := range at {
@@ -74,29 +72,6 @@ func (form HistoryForm) columns(line *Line) (times []time.Time, values any) {
 		}
 	}
 	return times, pointers
-}
-
-// filled has a NaN at every step from from to to at which the line has no value.
-func filled(line *Line, from, to int64) (times []int64, values []float64) {
-	step := line.StepMS
-	next := to
-	if len(line.Times) > 0 {
-		next = line.Times[0] - (line.Times[0]-from)/step*step // the first step in the range, in step with the readings
-	}
-	put := 0
-	fill := func(end int64) {
-		for ; next < end && put < maxFilled; next += step {
-			times, values = append(times, next), append(values, math.NaN())
-			put++
-		}
-	}
-	for i, at := range line.Times {
-		fill(at)
-		times, values = append(times, at), append(values, line.Values[i])
-		next = at + step
-	}
-	fill(to)
-	return times, values
 }
 
 // labels tell lines from one another, for panels, overrides and alert rules.

@@ -66,6 +66,9 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 	if k := a.keeps(asIs); k != nil && len(into.lines) > 0 {
 		form.From, form.To = time.UnixMilli(max(k.from, a.from.UnixMilli())), time.UnixMilli(k.to-into.lines[0].StepMS+1)
 	}
+	if form.Cadences, err = d.cadences(ctx, a, form, into.lines); err != nil {
+		return nil, err
+	}
 	lines, err := wanted(into.lines, a.unwanted, form.Catalogue)
 	if err != nil {
 		return nil, err
