@@ -202,13 +202,21 @@ class Lines implements Target {
     if (r.channel !== '') {
       labels.channel = r.channel;
     }
-    const displayNameFromDS = r.channel === '' ? r.sensor : `${r.sensor} ${/^\d+$/.test(r.channel) ? 'channel ' : ''}${r.channel}`;
+    // What its neighbours' names go on with, such as how their past is combined.
+    const neighbour = named(like?.labels?.sensor ?? '', like?.labels?.channel ?? '');
+    const shown = like?.config.displayNameFromDS ?? '';
+    const displayNameFromDS = named(r.sensor, r.channel) + (shown.startsWith(`${neighbour}, `) ? shown.slice(neighbour.length) : '');
     const fields = [
       { name: 'time', type: 'time', config: {}, values: [] },
       { name: r.quantity, type: 'number', labels, config: { ...like?.config, displayNameFromDS }, values: [] },
     ] as unknown as Field[];
     return { name: r.quantity, length: 0, fields, ...(this.first?.refId ? { refId: this.first.refId } : {}) };
   }
+}
+
+/** A sensor and its channel as the backend names them: a number is no name of a channel. */
+function named(sensor: string, channel: string): string {
+  return channel === '' ? sensor : `${sensor} ${/^\d+$/.test(channel) ? 'channel ' : ''}${channel}`;
 }
 
 function key(sensor = '', quantity = '', channel = ''): string {

@@ -101,6 +101,13 @@ describe('a history that goes on', () => {
     channel.say(['cam-2', NOW, 9, 'speed', '1'], ['cam-2', NOW, 9, 'speed', 'north']);
     expect((last().data as DataFrame[]).map((f) => f.fields[1]!.config.displayNameFromDS)).toEqual(['cam-1', 'cam-2 channel 1', 'cam-2 north']);
   });
+  it('names a new line with what the names of its neighbours go on with', () => {
+    const past = history('cam-1', [NOW], [1], true);
+    past.fields[1]!.config.displayNameFromDS = 'cam-1, mean';
+    const { channel, last } = started([past]);
+    channel.say(['cam-2', NOW, 9, 'speed', '1']);
+    expect((last().data as DataFrame[])[1]!.fields[1]!.config.displayNameFromDS).toBe('cam-2 channel 1, mean');
+  });
   it('tells channels and sensors apart', () => {
     const { channel, last } = started([history('cam-1', [NOW], [1], true), history('cam-2', [NOW], [2])]);
     channel.say(['cam-2', NOW + 1, 3], ['cam-1', NOW + 1, 4, 'speed', 'lane-1']);
