@@ -107,7 +107,7 @@ export const SORTS: Pick[] = [
 
 /** What the ledger counts, in the words of its columns. */
 export const COUNTERS: Pick[] = [
-  { value: 'expected', label: 'Expected' },
+  { value: 'expected', label: 'Expected reports' },
   { value: 'received', label: 'Received' },
   { value: 'accepted', label: 'Accepted' },
   { value: 'written', label: 'Written' },
