@@ -54,7 +54,7 @@ type Config struct {
 	LiveFlush time.Duration `mapstructure:"live_flush"`
 	// LiveBacklog is how many such writes may wait for a slow listener before it loses readings and is told so.
 	LiveBacklog int `mapstructure:"live_backlog"`
-	// LiveHeartbeat is the pause between comment lines that keep a silent stream open.
+	// LiveHeartbeat is the pause between comment lines that keep a silent stream open. Listeners take one of 20 s for broken.
 	LiveHeartbeat time.Duration `mapstructure:"live_heartbeat"`
 	// WriteTimeout drops a listener, or any client, that takes nothing for so long.
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
@@ -87,7 +87,7 @@ func DefaultConfig() Config {
 		MaxLiveClients:  200,
 		LiveFlush:       50 * time.Millisecond,
 		LiveBacklog:     64,
-		LiveHeartbeat:   15 * time.Second,
+		LiveHeartbeat:   10 * time.Second,
 		WriteTimeout:    10 * time.Second,
 		SessionLifetime: 12 * time.Hour,
 		MaxSessions:     1000,
@@ -158,7 +158,7 @@ func (c Config) limitFaults() []error {
 		{"query_timeout", c.QueryTimeout, 100 * time.Millisecond, 10 * time.Minute},
 		{"audit_timeout", c.AuditTimeout, 100 * time.Millisecond, time.Hour},
 		{"live_flush", c.LiveFlush, 0, time.Second},
-		{"live_heartbeat", c.LiveHeartbeat, 10 * time.Millisecond, time.Hour},
+		{"live_heartbeat", c.LiveHeartbeat, 10 * time.Millisecond, 15 * time.Second},
 		{"write_timeout", c.WriteTimeout, 10 * time.Millisecond, 10 * time.Minute},
 		{"session_lifetime", c.SessionLifetime, time.Second, 90 * 24 * time.Hour},
 		{"stop_grace", c.StopGrace, 0, time.Minute},
