@@ -103,14 +103,14 @@ func TestAnswersAreTheEngines(t *testing.T) {
 	})
 	write(t, c, points(rng, 20_000)) // in memory, over and between those in files
 	write(t, c, `traffic,sensor=s-1 lane="left",on=true,whole=3i 1000`)
-	for range 200 {
+	for range 120 {
 		compare(t, c, question(rng)) // while files are written
 	}
 	write(t, c, points(rng, 20_000))
 	stop()
 	s, _ = storetest.StartEmbedded(t, cfg) // what is in no file yet comes from the log
 	c = storetest.Client(t, s.Influx())
-	for range 100 {
+	for range 60 {
 		compare(t, c, question(rng))
 	}
 }
