@@ -124,6 +124,21 @@ func TestSensorsImportedBesideARunningProcessAreKnownWithinASecond(t *testing.T)
 	city.Stop()
 }
 
+func TestSensorsAreKnownToARunningProcessWhenTheirImportReturns(t *testing.T) {
+	city := endtoend.NewCity(t, lamppost.itself, "--demo", "0")
+	city.Start()
+	publisher := session(t, city)
+	for n := range 5 {
+		id := fmt.Sprintf("new-%d", n)
+		well(t, "sensors", "import", "--data", city.Dir, write(t, "sensors.csv", "sensor,title,site,site_title,district,lon,lat,publisher,cadence_s,quantities\n"+id+",,,,,,,,,speed\n"))
+		if err := publisher.Publish("city/"+id+"/readings", `{"speed":50}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	city.Settled(5, 10*time.Second)
+	city.Stop()
+}
+
 func TestThePrintedConfigurationIsReadBackAndSecretsAreNot(t *testing.T) {
 	program := lamppost.itself.With("LAMPPOST_STORE_EMBEDDED=false", "LAMPPOST_STORE_INFLUX_URL=http://127.0.0.1:8086", "LAMPPOST_STORE_INFLUX_BUCKET=x",
 		"LAMPPOST_STORE_INFLUX_TOKEN=do-not-tell", "LAMPPOST_HTTP_CITY_NAME=Elbstadt")

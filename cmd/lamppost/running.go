@@ -135,8 +135,11 @@ func askRunning(ctx context.Context, dir string, q request, answer any) error {
 	return nil
 }
 
+// errNotRunning is in the error of askRunning where nothing runs.
+var errNotRunning = errors.New("no lamppost runs")
+
 func notRunning(dir string) error {
-	return fmt.Errorf("no lamppost runs on the data folder %s; start it with lamppost up --data %s, or name another folder with --data", dir, dir)
+	return fmt.Errorf("%w on the data folder %s; start it with lamppost up --data %s, or name another folder with --data", errNotRunning, dir, dir)
 }
 
 // refusalOf says why the process refuses: in the words of its problem document, if it is one.

@@ -2,11 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,9 +168,41 @@ func importSensors() *cobra.Command {
 			}
 			defer func() { _ = os.RemoveAll(cfg.Data) }()
 		}
-		return onRegistry(cmd, args, cfg, importFile)
+		return onRegistry(cmd, args, cfg, func(cmd *cobra.Command, args []string, r *registry.Registry) error {
+			before := r.Snapshot()
+			err := importFile(cmd, args, r)
+			awaitKnown(cmd.Context(), cfg.Data, before, r.Snapshot())
+			return err
+		})
 	}
 	return cmd
+}
+
+// knownWithin is more than a running process takes to notice what another one has registered.
+const knownWithin = 3 * time.Second
+
+// awaitKnown returns when the process that runs on a data folder, if one does, knows the sensors that are new: what they send
+// the moment after would else be quarantined. It gives up after knownWithin, for the sensors are registered all the same.
+func awaitKnown(ctx context.Context, data string, before, after *registry.Snapshot) {
+	ctx, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	for _, s := range after.Sensors() {
+		if _, old := before.Sensor(s.ID); old {
+			continue
+		}
+		// All came in one step, so the first tells of the others.
+		for {
+			err := askRunning(ctx, data, request{method: http.MethodGet, path: "/api/v1/sensors/" + url.PathEscape(string(s.ID))}, nil)
+			if err == nil || errors.Is(err, errNotRunning) {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
 }
 
 func printImport(w io.Writer, r registry.ImportReport) error {
