@@ -39,6 +39,7 @@ type Quantity struct {
 	Max    float64  `json:"max" doc:"Readings above are refused."`
 	States []string `json:"states" nullable:"false" doc:"Names of the values 0, 1, 2 ... of a state; empty for other kinds."`
 	Mean   string   `json:"mean" enum:"arithmetic,energetic,circular" doc:"How values are averaged: levels by their energy, directions as vectors."`
+	Device bool     `json:"device" doc:"It tells of the device itself, such as its battery, not of the city."`
 	Model  string   `json:"model" doc:"Attribute in the FIWARE Smart Data Models; empty where there is none."`
 }
 
@@ -54,7 +55,7 @@ func quantityList() QuantityList {
 		q := &all[i]
 		list.Items[i] = Quantity{
 			Name: q.Name, Title: q.Title, Domain: q.Domain.String(), Kind: q.Kind.String(), Unit: q.Unit.Symbol,
-			UCUM: q.Unit.UCUM, SenML: q.Unit.SenML, Min: q.Min, Max: q.Max, States: append([]string{}, q.States...), Mean: q.Mean.String(), Model: q.Model,
+			UCUM: q.Unit.UCUM, SenML: q.Unit.SenML, Min: q.Min, Max: q.Max, States: append([]string{}, q.States...), Mean: q.Mean.String(), Device: q.Device, Model: q.Model,
 		}
 	}
 	return list

@@ -16,7 +16,7 @@ type Site struct {
 	District string   `json:"district" doc:"The district's id; empty where it lies in none."`
 	Lon      float64  `json:"lon" doc:"Degrees, WGS 84."`
 	Lat      float64  `json:"lat"`
-	Domains  []string `json:"domains" nullable:"false" doc:"Of its sensors' quantities."`
+	Domains  []string `json:"domains" nullable:"false" doc:"Of what its sensors measure."`
 	Sensors  int      `json:"sensors"`
 	Silent   int      `json:"silent" doc:"Sensors that are silent."`
 	Never    int      `json:"never" doc:"Sensors that have never reported."`
@@ -53,10 +53,8 @@ func (s *Server) showSite(snapshot *registry.Snapshot, site *registry.Site, now 
 		case stateNever:
 			shown.Never++
 		}
-		for _, name := range sensor.Quantities {
-			if q, ok := telemetry.QuantityByName(name); ok {
-				has[q.Domain] = true
-			}
+		for _, d := range sensor.Domains() {
+			has[d] = true
 		}
 	}
 	for _, d := range telemetry.Domains() {

@@ -40,25 +40,38 @@ type Sensor struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Domains lists the domains of the sensor's quantities, each once, in the order of telemetry.Domains.
+// Domains lists the domains of what the sensor measures, each once, in the order of telemetry.Domains. What it tells of
+// itself, its battery for one, counts only where it measures nothing else.
 func (s *Sensor) Domains() []telemetry.Domain {
+	has := s.domains()
 	var found []telemetry.Domain
 	for _, d := range telemetry.Domains() {
-		if s.In(d) {
+		if has[d] {
 			found = append(found, d)
 		}
 	}
 	return found
 }
 
-// In says whether one of the sensor's quantities belongs to the domain.
-func (s *Sensor) In(domain telemetry.Domain) bool {
+// In says whether one of the sensor's Domains is the domain.
+func (s *Sensor) In(domain telemetry.Domain) bool { return s.domains()[domain] }
+
+// domains says of each domain whether it is one of the sensor's.
+func (s *Sensor) domains() [1 << 8]bool {
+	var measured, own [1 << 8]bool
+	measures := false
 	for _, name := range s.Quantities {
-		if q, ok := telemetry.QuantityByName(name); ok && q.Domain == domain {
-			return true
+		switch q, ok := telemetry.QuantityByName(name); {
+		case ok && q.Device:
+			own[q.Domain] = true
+		case ok:
+			measured[q.Domain], measures = true, true
 		}
 	}
-	return false
+	if measures {
+		return measured
+	}
+	return own
 }
 
 // Accepts says whether publisher may publish readings of the sensor: itself may, and the bridge registered for it.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +161,28 @@ func TestSensorIsKeptInNormalForm(t *testing.T) {
 	}
 	if diff := cmp.Diff([]telemetry.Domain{telemetry.Traffic, telemetry.Energy}, got.Domains()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestDomainsAreOfWhatIsMeasured(t *testing.T) {
+	for _, c := range []struct {
+		quantities []string
+		want       []telemetry.Domain
+	}{
+		{[]string{"battery_level", "laeq", "signal_strength"}, []telemetry.Domain{telemetry.Safety}},
+		{[]string{"active_power", "intensity", "latitude"}, []telemetry.Domain{telemetry.Traffic, telemetry.Energy}},
+		{[]string{"battery_level", "uptime"}, []telemetry.Domain{telemetry.Energy}},
+		{nil, nil},
+	} {
+		s := registry.Sensor{ID: "s", Quantities: c.quantities}
+		if diff := cmp.Diff(c.want, s.Domains()); diff != "" {
+			t.Errorf("%v: %s", c.quantities, diff)
+		}
+		for _, d := range telemetry.Domains() {
+			if got := s.In(d); got != slices.Contains(c.want, d) {
+				t.Errorf("%v: in %v: %v", c.quantities, d, got)
+			}
+		}
 	}
 }
 

@@ -8,41 +8,41 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.totalActivePower",
 	},
 	{
-		Name: "altitude", Title: "Height above sea level", Domain: Energy, Kind: Gauge, Unit: Metre, Min: -500, Max: 10_000,
+		Name: "altitude", Title: "Height above sea level", Domain: Energy, Device: true, Kind: Gauge, Unit: Metre, Min: -500, Max: 10_000,
 	},
 	{
 		Name: "apparent_power", Title: "Apparent power", Domain: Energy, Kind: Gauge, Unit: VoltAmpere, Min: 0, Max: 1e9,
 		Model: "ACMeasurement.totalApparentPower",
 	},
 	{
-		Name: "backlog", Title: "Readings that wait for the link", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 1e12,
+		Name: "backlog", Title: "Readings that wait for the link", Domain: Energy, Device: true, Kind: Gauge, Unit: One, Min: 0, Max: 1e12,
 	},
 	{
-		Name: "backlog_age", Title: "Age of the oldest reading that waits", Domain: Energy, Kind: Gauge, Unit: Second, Min: 0, Max: 1e10,
+		Name: "backlog_age", Title: "Age of the oldest reading that waits", Domain: Energy, Device: true, Kind: Gauge, Unit: Second, Min: 0, Max: 1e10,
 	},
 	{
-		Name: "battery_level", Title: "Battery level", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
+		Name: "battery_level", Title: "Battery level", Domain: Energy, Device: true, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 		Model: "Device.batteryLevel",
 	},
 	{
-		Name: "battery_voltage", Title: "Battery voltage", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000,
+		Name: "battery_voltage", Title: "Battery voltage", Domain: Energy, Device: true, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000,
 	},
 	{
 		Name: "current", Title: "Current", Domain: Energy, Kind: Gauge, Unit: Ampere, Min: -100_000, Max: 100_000,
 		Model: "ACMeasurement.current",
 	},
 	{
-		Name: "device_temperature", Title: "Temperature inside the device", Domain: Energy, Kind: Gauge, Unit: Celsius, Min: -60, Max: 150,
+		Name: "device_temperature", Title: "Temperature inside the device", Domain: Energy, Device: true, Kind: Gauge, Unit: Celsius, Min: -60, Max: 150,
 	},
 	{
-		Name: "disk_state", Title: "Whether the disk takes readings", Domain: Energy, Kind: State, Unit: Index, Min: 0, Max: 3,
+		Name: "disk_state", Title: "Whether the disk takes readings", Domain: Energy, Device: true, Kind: State, Unit: Index, Min: 0, Max: 3,
 		States: []string{"fine", "full", "read_only", "failing"},
 	},
 	{
-		Name: "disk_used", Title: "Part of the disk in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
+		Name: "disk_used", Title: "Part of the disk in use", Domain: Energy, Device: true, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 	},
 	{
-		Name: "driver_faults", Title: "Faults of sensors and buses since the start", Domain: Energy, Kind: Counter, Unit: One, Min: 0, Max: 1e12,
+		Name: "driver_faults", Title: "Faults of sensors and buses since the start", Domain: Energy, Device: true, Kind: Counter, Unit: One, Min: 0, Max: 1e12,
 	},
 	{
 		Name: "energy_export", Title: "Energy delivered to the grid", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
@@ -63,7 +63,7 @@ var energyQuantities = []Quantity{
 		Name: "gas_volume", Title: "Gas delivered", Domain: Energy, Kind: Counter, Unit: CubicMetre, Min: 0, Max: 1e12,
 	},
 	{
-		Name: "hdop", Title: "Dilution of the position", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 100,
+		Name: "hdop", Title: "Dilution of the position", Domain: Energy, Device: true, Kind: Gauge, Unit: One, Min: 0, Max: 100,
 	},
 	{
 		Name: "heat_energy", Title: "Heat delivered", Domain: Energy, Kind: Counter, Unit: KilowattHour, Min: 0, Max: 1e12,
@@ -73,17 +73,17 @@ var energyQuantities = []Quantity{
 		Model: "WeatherObserved.solarRadiation",
 	},
 	{
-		Name: "latitude", Title: "Latitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -90, Max: 90,
+		Name: "latitude", Title: "Latitude", Domain: Energy, Device: true, Kind: Gauge, Unit: Degree, Min: -90, Max: 90,
 	},
 	{
 		// Zigbee's LQI, and what is like it: each maker's own scale, so it compares a device with itself.
-		Name: "link_quality", Title: "Link quality", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 255,
+		Name: "link_quality", Title: "Link quality", Domain: Energy, Device: true, Kind: Gauge, Unit: One, Min: 0, Max: 255,
 	},
 	{
-		Name: "longitude", Title: "Longitude", Domain: Energy, Kind: Gauge, Unit: Degree, Min: -180, Max: 180,
+		Name: "longitude", Title: "Longitude", Domain: Energy, Device: true, Kind: Gauge, Unit: Degree, Min: -180, Max: 180,
 	},
 	{
-		Name: "memory_used", Title: "Part of the memory in use", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
+		Name: "memory_used", Title: "Part of the memory in use", Domain: Energy, Device: true, Kind: Gauge, Unit: Ratio, Min: 0, Max: 1,
 	},
 	{
 		Name: "phase_to_phase_voltage", Title: "Voltage between phases", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000_000,
@@ -106,13 +106,13 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.totalReactivePower",
 	},
 	{
-		Name: "satellites", Title: "Satellites in use", Domain: Energy, Kind: Gauge, Unit: One, Min: 0, Max: 200,
+		Name: "satellites", Title: "Satellites in use", Domain: Energy, Device: true, Kind: Gauge, Unit: One, Min: 0, Max: 200,
 	},
 	{
-		Name: "signal_strength", Title: "Received signal strength", Domain: Energy, Kind: Gauge, Unit: DecibelMilliwatt, Min: -200, Max: 50,
+		Name: "signal_strength", Title: "Received signal strength", Domain: Energy, Device: true, Kind: Gauge, Unit: DecibelMilliwatt, Min: -200, Max: 50,
 	},
 	{
-		Name: "signal_to_noise", Title: "Signal to noise ratio", Domain: Energy, Kind: Gauge, Unit: Decibel, Min: -100, Max: 100,
+		Name: "signal_to_noise", Title: "Signal to noise ratio", Domain: Energy, Device: true, Kind: Gauge, Unit: Decibel, Min: -100, Max: 100,
 	},
 	{
 		Name: "thd_current", Title: "Harmonic distortion of current", Domain: Energy, Kind: Gauge, Unit: Ratio, Min: 0, Max: 10,
@@ -123,7 +123,7 @@ var energyQuantities = []Quantity{
 		Model: "ACMeasurement.thdVoltage",
 	},
 	{
-		Name: "uptime", Title: "Time since start", Domain: Energy, Kind: Counter, Unit: Second, Min: 0, Max: 1e10,
+		Name: "uptime", Title: "Time since start", Domain: Energy, Device: true, Kind: Counter, Unit: Second, Min: 0, Max: 1e10,
 	},
 	{
 		Name: "voltage", Title: "Voltage", Domain: Energy, Kind: Gauge, Unit: Volt, Min: 0, Max: 1_000_000,

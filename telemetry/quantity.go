@@ -105,6 +105,9 @@ type Quantity struct {
 	// Title is for people, in English, without the unit.
 	Title  string
 	Domain Domain
+	// Device says that it tells of the device itself, its supply, reception, store or place, whatever the device is for: a
+	// noise meter with a battery is not of the energy domain because of it.
+	Device bool
 	Kind   Kind
 	// Unit is the one unit in which values are kept.
 	Unit Unit

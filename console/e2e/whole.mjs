@@ -79,6 +79,7 @@ async function wallIsAlive(page, base) {
 
 async function chartGrows(page, base, sensor) {
   await page.goto(`${base}/sensors/${sensor.id}`);
+  // What the device tells of itself comes after what it measures, which is what grows.
   const chart = page.locator('.chart').first();
   await chart.waitFor();
   const last = async () => Number(await chart.getAttribute('data-last'));

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Sensor, Series, Site } from '../src/api/types.ts';
+import type { Quantity, Sensor, Series, Site } from '../src/api/types.ts';
 import { sparkPath } from '../src/chart/Sparkline.tsx';
 import { middleOf, namePoints } from '../src/map/names.ts';
 import { longestFirst } from '../src/overview/Attention.tsx';
 import { byDistrict } from '../src/overview/Districts.tsx';
-import { madeOf, titleAtSite, titleOf } from '../src/words/names.ts';
+import { madeOf, ownLast, titleAtSite, titleOf } from '../src/words/names.ts';
 import { combine, grow, hasPast, prepend, trendOf } from '../src/overview/trends.ts';
 
 const sensor = (id: string, last_seen: string | null): Sensor => ({
@@ -16,6 +16,13 @@ describe('what needs attention', () => {
   it('the longest silent comes first', () => {
     const order = longestFirst([sensor('b', '2026-05-04T10:00:00Z'), sensor('a', '2026-05-04T10:00:00Z'), sensor('c', '2026-05-03T10:00:00Z')]);
     expect(order.map((s) => s.id)).toEqual(['c', 'a', 'b']);
+  });
+});
+
+describe('quantities of a sensor', () => {
+  it('are those of the city first, then those of the device itself', () => {
+    const catalogue = [{ name: 'battery_level', device: true }, { name: 'laeq', device: false }, { name: 'signal_strength', device: true }] as Quantity[];
+    expect(ownLast(['battery_level', 'laeq', 'not_known', 'signal_strength'], catalogue)).toEqual({ measured: ['laeq', 'not_known'], own: ['battery_level', 'signal_strength'] });
   });
 });
 

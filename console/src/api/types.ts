@@ -82,6 +82,8 @@ export interface Quantity {
   min: number;
   max: number;
   states?: string[] | null;
+  /** It tells of the device itself, such as its battery, not of the city. */
+  device?: boolean;
   model?: string;
 }
 

@@ -47,6 +47,7 @@ function Swatch({ look }: { look: number }) {
 
 const channelTitle = (channel: string, title: string) => (channel === '' ? title : channel);
 
+// What a device tells of itself comes more seldom than its cadence says: it is shown with its age, never as too old.
 function Now({ readings, quantity, cadenceMs, several }: { readings: readonly Reading[]; quantity: Quantity | undefined; cadenceMs: number; several: boolean }) {
   const now = useNow(1000);
   const times = useTimes();
@@ -57,7 +58,7 @@ function Now({ readings, quantity, cadenceMs, several }: { readings: readonly Re
         const at = Date.parse(r.time);
         const value = quantity?.kind === 'counter' ? meter(r.value, r.unit) : shown(r.value, r.unit, isRatio(quantity));
         return (
-          <Aged as="li" key={r.channel} at={at} limitMs={cadenceMs === 0 ? Infinity : 2 * cadenceMs + 10_000} className="now">
+          <Aged as="li" key={r.channel} at={at} limitMs={cadenceMs === 0 || quantity?.device === true ? Infinity : 2 * cadenceMs + 10_000} className="now">
             {several && (
               <p className="now-channel">
                 <Swatch look={i} />

@@ -8,7 +8,7 @@ import type { District, List, Quantity, Quarantined, Reading, SensorDetail } fro
 import { BackIcon, DomainIcon, StateMark } from '../parts/Icons.tsx';
 import { Empty, Trouble, Waiting } from '../parts/Says.tsx';
 import { QuarantineRow } from '../pipeline/QuarantineRow.tsx';
-import { DOMAIN_TITLE, STATE_TITLE, titleOf } from '../words/names.ts';
+import { DOMAIN_TITLE, ownLast, STATE_TITLE, titleOf } from '../words/names.ts';
 import { ago, everySpan, useNow, useTimes } from '../words/times.ts';
 import { Completeness } from './Completeness.tsx';
 import { QuantityPanel } from './QuantityPanel.tsx';
@@ -166,8 +166,16 @@ export function SensorPage({ id }: { id: string }) {
 
   const all = newest(data?.latest ?? [], latest);
   const names = data === undefined ? [] : [...new Set([...data.quantities, ...all.map((r) => r.quantity)])];
+  // Without the catalogue the order is not known, and panels would move under the reader's hand.
+  const sorted = quantities.data !== undefined || quantities.fault !== undefined;
+  const { measured, own } = ownLast(sorted ? names : [], quantities.data?.items ?? []);
   const seen = [data?.last_seen, ...latest.map((r) => r.time)].reduce<number | undefined>((last, t) => (t == null ? last : Math.max(last ?? 0, Date.parse(t))), undefined);
   const heard = latest.length > 0 && data !== undefined && data.state !== 'ok' ? { ...data, state: 'ok' as const } : data;
+  const panel = (name: string) =>
+    range !== undefined &&
+    heard !== undefined && (
+      <QuantityPanel key={name} sensor={id} name={name} quantity={quantities.data?.items.find((q) => q.name === name)} cadenceMs={heard.cadence_s * 1000} latest={all.filter((r) => r.quantity === name)} range={range} onReadings={onReadings} />
+    );
   return (
     <main id="main" className="sheet sensor" tabIndex={-1}>
       <p className="back">
@@ -198,10 +206,9 @@ export function SensorPage({ id }: { id: string }) {
               <p>They appear with its first readings.</p>
             </Empty>
           )}
-          {range !== undefined &&
-            names.map((name) => (
-              <QuantityPanel key={name} sensor={id} name={name} quantity={quantities.data?.items.find((q) => q.name === name)} cadenceMs={heard.cadence_s * 1000} latest={all.filter((r) => r.quantity === name)} range={range} onReadings={onReadings} />
-            ))}
+          {measured.map(panel)}
+          {measured.length > 0 && own.length > 0 && <h2 className="of-device">The device itself</h2>}
+          {own.map(panel)}
           <Completeness id={id} />
           <OwnQuarantine id={id} />
         </>

@@ -24,3 +24,9 @@ const AGG_TITLE: Record<Figure['agg'], string> = { mean: 'mean of', sum: 'sum of
 
 /** What a figure is made of; sensors that count each have their own period, and it is the last of these. */
 export const madeOf = (agg: Figure['agg'], quantity: Pick<Quantity, 'kind'> | undefined) => (agg === 'sum' && quantity?.kind === 'count' ? 'last counts of' : AGG_TITLE[agg]);
+
+/** Names of quantities in two: what is measured of the city, and what devices tell of themselves. A name that the catalogue lacks is measured. */
+export function ownLast(names: readonly string[], catalogue: readonly Quantity[]): { measured: string[]; own: string[] } {
+  const device = new Set(catalogue.filter((q) => q.device === true).map((q) => q.name));
+  return { measured: names.filter((n) => !device.has(n)), own: names.filter((n) => device.has(n)) };
+}
