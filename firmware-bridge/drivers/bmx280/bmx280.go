@@ -1,5 +1,5 @@
 // Package bmx280 reads the BME280 (temperature, humidity, air pressure) and the BMP280 (temperature, air pressure) of Bosch
-// Sensortec, on I2C and on SPI, through periph's driver.
+// Sensortec, on I2C and on SPI, through periph's driver. The humidity is computed here: see damp.
 //
 // Data sheets: Bosch BST-BME280-DS002 and BST-BMP280-DS001; section numbers are of the latter. A reading takes 7 to 115 ms
 // by the oversampling, of which up to 98 ms do not end with the context.

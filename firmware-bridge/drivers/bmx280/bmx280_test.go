@@ -94,12 +94,14 @@ func TestReplaysABME280(t *testing.T) {
 			i2ctest.IO{Addr: 0x76, W: []byte{0xe1}, R: []byte{0x6e, 0x01, 0x00, 0x13, 0x05, 0x00, 0x1e}},
 			i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x4c, 0xf2, 0x02, 0xf5, 0xa0, 0xf4, 0x4c}})
 	}
-	on.Ops = append(on.Ops, id, settings,
+	first, second := on.Ops[2], on.Ops[3]
+	on.Ops = append(on.Ops, id, settings, first, second, first, second,
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x4d}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x08}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0x00}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf7}, R: []byte{0x4a, 0x52, 0xc0, 0x80, 0x96, 0xc0, 0x7a, 0x76}},
-		id, settings)
+		id, settings,
+		i2ctest.IO{Addr: 0x76, W: []byte{0xfa}, R: []byte{0x80, 0x96, 0xc0, 0x7a, 0x76}})
 	s := drivertest.Open(t, named(t, "bme280", bus.I2C), &bus.Bus{I2C: on}, nil)
 	got := drivertest.Read(t, s)
 	for quantity, want := range map[string]float64{"temperature": 23.72, "relative_humidity": 0.653056, "pressure": 1009.42695} {
@@ -112,6 +114,52 @@ func TestReplaysABME280(t *testing.T) {
 	}
 	if err := on.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The numbers beside the registers are those of Bosch's formulas (data sheet of the BME280, section 8.1), computed apart: dig_H4
+// and dig_H5 have 12 bits and a sign.
+func TestTheCalibrationOfTheHumidityHasASign(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damp   []byte // 0xe4 to 0xe6
+		raw    uint16
+		expect float64
+	}{
+		{"positive", []byte{0x13, 0x05, 0x00}, 0x7a76, 0.6530612},
+		{"dig_H5 is -4", []byte{0x13, 0xc5, 0xff}, 0x7a76, 0.6536705},
+		{"dig_H5 is -32", []byte{0x13, 0x05, 0xfe}, 0x7a76, 0.6579354},
+		{"dig_H4 is -75", []byte{0xfb, 0x05, 0x00}, 0x1a76, 0.6530612},
+	} {
+		for _, kind := range []bus.Kind{bus.I2C, bus.SPI} {
+			on := drivertest.Bus(t, kind)
+			s := &simbus.Bytes{Pairs: true}
+			s.Registers[0xd0] = 0x60
+			copy(s.Registers[0x88:], []byte{
+				0x10, 0x6e, 0x6c, 0x66, 0x32, 0x00, 0x5d, 0x95, 0xb8, 0xd5, 0xd0, 0x0b, 0x77, 0x1e, 0x9d, 0xff, 0xf9, 0xff, 0xac, 0x26, 0x0a, 0xd8, 0xbd, 0x10, 0x00, 0x4b,
+			})
+			copy(s.Registers[0xe1:], []byte{0x6e, 0x01, 0x00, c.damp[0], c.damp[1], c.damp[2], 0x1e})
+			copy(s.Registers[0xf7:], []byte{0x4a, 0x52, 0xc0, 0x80, 0x96, 0xc0, byte(c.raw >> 8), byte(c.raw)})
+			s.Written = func(register, value byte) {
+				if register == 0xf4 && value&3 == 1 {
+					value &^= 3
+				}
+				s.Registers[register] = value
+			}
+			var err error
+			if kind == bus.I2C {
+				err = on.I2C.Attach(0x76, s)
+			} else {
+				err = on.SPI.Attach(simbus.OnSPI{Bytes: s})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := drivertest.Read(t, drivertest.Open(t, named(t, "bme280", kind), on.Bus(), nil))
+			if v := drivertest.Value(t, got, "relative_humidity"); math.Abs(v-c.expect) > 1e-6 {
+				t.Errorf("%s on %s: %.7f, want %.7f", c.name, kind, v, c.expect)
+			}
+		}
 	}
 }
 

@@ -137,6 +137,7 @@ type sensor struct {
 
 	mu       sync.Mutex // Close may come during a Read
 	chip     *bmxx80.Dev
+	damp     damp    // of a BME280
 	settings [4]byte // the registers from ctrl_hum to config, as periph has set them
 }
 
@@ -164,6 +165,11 @@ func (s *sensor) setUp(ctx context.Context) error {
 	}
 	if err := s.link.read(registerHumidity, s.settings[:]); err != nil {
 		return fmt.Errorf("read the settings of the %s: %w", s.model.name, err)
+	}
+	if s.model.humid {
+		if s.damp, err = readDamp(s.link); err != nil {
+			return err
+		}
 	}
 	s.chip = c
 	if s.sampling.Filter == 0 {
@@ -202,7 +208,11 @@ func (s *sensor) Read(ctx context.Context) ([]driver.Measurement, error) {
 	const advice = "the chip or its calibration is damaged; replace it"
 	values := []chip.Value{{Quantity: s.sampling.Quantity, Unit: "Cel", Value: e.Temperature.Celsius(), Least: -40, Most: 85, Advice: advice}}
 	if s.sampling.HumidityOversampling > 0 {
-		values = append(values, chip.Value{Quantity: "relative_humidity", Value: float64(e.Humidity) / float64(100*physic.PercentRH), Advice: advice})
+		humidity, err := s.damp.humidity(s.link)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, chip.Value{Quantity: "relative_humidity", Value: humidity, Advice: advice})
 	}
 	if s.sampling.PressureOversampling > 0 {
 		values = append(values, chip.Value{
