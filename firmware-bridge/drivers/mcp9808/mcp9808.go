@@ -47,6 +47,9 @@ const (
 	mcp9808Device  = 0x04
 )
 
+// converts is how long a conversion takes with the finest resolution (section 5, resolution register: typically 250 ms).
+const converts = 350 * time.Millisecond
+
 func model() chip.Model {
 	return chip.Model{
 		Name: "MCP9808", Addresses: chip.Span(first, last), Pins: "the pins A0 to A2",
@@ -81,18 +84,22 @@ type sensor struct {
 	as   driver.Scale
 }
 
-// open asks the chip who it is first: any chip would let periph's driver write to its registers.
+// open asks the chip who it is first: any chip would let periph's driver write to its registers. One that was asleep shows what it
+// measured before that, and one that just got its supply 0 °C: it is given the time for a conversion.
 func open(ctx context.Context, s driver.Setup) (driver.Sensor, error) {
 	o := s.Options.(*Options)
 	if err := model().Find(ctx, s.Bus.I2C, o.Address); err != nil {
 		return nil, err
 	}
 	w := &bus.Witness{Bus: s.Bus.I2C}
-	chip, err := mcp9808.New(w, &mcp9808.Opts{Addr: int(o.Address), Res: mcp9808.Maximum})
+	c, err := mcp9808.New(w, &mcp9808.Opts{Addr: int(o.Address), Res: mcp9808.Maximum})
 	if err != nil {
 		return nil, fmt.Errorf("set up the MCP9808 at %#x: %w", o.Address, w.Cause(err))
 	}
-	return &sensor{bus: w, chip: chip, as: driver.Scale{Quantity: o.Quantity, Unit: "Cel"}}, nil
+	if err := chip.Wait(ctx, converts); err != nil {
+		return nil, fmt.Errorf("wait for the first conversion of the MCP9808 at %#x: %w", o.Address, err)
+	}
+	return &sensor{bus: w, chip: c, as: driver.Scale{Quantity: o.Quantity, Unit: "Cel"}}, nil
 }
 
 func identify(b i2c.Bus, address uint16) error {

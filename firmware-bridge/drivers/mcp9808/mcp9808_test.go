@@ -3,6 +3,8 @@ package mcp9808_test
 import (
 	"math"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"periph.io/x/conn/v3/i2c/i2ctest"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver/drivertest"
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/firmware-bridge/fault"
+	"github.com/lamppost-city/lamppost/firmware-bridge/simbus"
 )
 
 // opening is what goes over the bus before the first reading: maker, type, resolution, configuration.
@@ -77,4 +80,54 @@ func TestAChipThatGoesAwayIsAbsentUntilItIsBack(t *testing.T) {
 	drivertest.Read(t, s)
 }
 
-func TestSimulated(t *testing.T) { drivertest.Simulated(t, mcp9808.Driver()) }
+// sleeper converts only while it is not asleep, and takes its time for it.
+type sleeper struct {
+	simbus.Words
+	outside func() uint16
+	asleep  bool
+	shown   uint16
+	since   time.Time
+}
+
+func (c *sleeper) Tx(w, r []byte) error {
+	if len(w) == 3 && w[0] == 0x01 {
+		if asleep := w[1]&0x01 != 0; asleep != c.asleep {
+			c.asleep, c.since = asleep, time.Now()
+		}
+	}
+	if !c.asleep && time.Since(c.since) >= 250*time.Millisecond {
+		c.shown = c.outside()
+	}
+	return c.Words.Tx(w, r)
+}
+
+func TestAChipThatWasAsleepDoesNotSayWhatItMeasuredBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		celsius := uint16(5)
+		c := &sleeper{outside: func() uint16 { return celsius << 4 }, since: time.Now()}
+		c.Values = map[byte]func() uint16{
+			0x05: func() uint16 { return c.shown }, 0x06: func() uint16 { return 0x0054 }, 0x07: func() uint16 { return 0x0400 },
+		}
+		on := drivertest.Bus(t, bus.I2C)
+		if err := on.I2C.Attach(0x18, c); err != nil {
+			t.Fatal(err)
+		}
+		for _, celsius = range []uint16{5, 30} {
+			s, err := mcp9808.Driver().Open(t.Context(), drivertest.Setup(t, mcp9808.Driver(), on.Bus(), nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := drivertest.Value(t, drivertest.Read(t, s), "temperature"); math.Abs(v-float64(celsius)) > 1e-6 {
+				t.Errorf("%g °C, and it is %d", v, celsius)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+func TestSimulated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { drivertest.Simulated(t, mcp9808.Driver()) })
+}
