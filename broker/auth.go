@@ -21,7 +21,8 @@ import (
 
 // Credentials says who may publish. The registry implements it. It is asked from many goroutines.
 type Credentials interface {
-	// Required is true once there is at least one credential; until then anonymous sessions are let in, on loopback.
+	// Required is true once there is at least one credential; until then anonymous sessions are let in, on loopback. It is
+	// asked for every connection before the other two, and every second, so it may look for credentials that are new.
 	Required() bool
 	// Verify checks a user and password and says what they allow. It may be slow: what it accepts is remembered for a
 	// minute, while the mark is the same, and at most two calls run at a time.

@@ -58,7 +58,7 @@ func (l *Line) judge(ctx context.Context, j *judge) {
 	defer close(l.ended)
 	defer close(l.units)
 	d := &desk{line: l, judge: j}
-	j.spill = d.spill
+	j.spill, j.renew = d.spill, func() bool { return d.renew(ctx) }
 	for {
 		select {
 		case d.unit = <-l.free:
@@ -117,6 +117,20 @@ func (d *desk) spill() {
 	d.unit = <-d.line.free // append gives units back also when it is to stop
 	d.begin()
 	d.unit.items = append(d.unit.items, last)
+}
+
+// renew goes on in another unit if the registry has changed since this one began.
+func (d *desk) renew(ctx context.Context) bool {
+	look := d.line.deps.Renew
+	if look == nil || d.startingOver {
+		return false
+	}
+	look(ctx)
+	if d.line.deps.Directory.Sensors().Version() == d.judge.version {
+		return false
+	}
+	d.spill()
+	return true
 }
 
 func (d *desk) addBatch(b *mqtt.Batch) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Directory tells what is registered. Ingest asks for the current sensors before every batch, so a change takes effect
-// with the next one.
+// with the next one; before it refuses a message as unregistered or not allowed it asks again, after Deps.Renew.
 type Directory interface {
 	// Sensors may be called by several goroutines.
 	Sensors() Sensors

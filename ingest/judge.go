@@ -26,6 +26,8 @@ type judge struct {
 
 	// spill ends the frame at work and begins another; nil for never.
 	spill func()
+	// renew looks whether more is registered than directory knows; if so it spills and is true. Nil for never.
+	renew func() bool
 
 	// Of the frame at work:
 	directory Sensors
@@ -285,12 +287,22 @@ func (j *judge) intern(id []byte) telemetry.SensorID {
 		return p.id
 	}
 	known := telemetry.SensorID(id)
-	if _, registered := j.directory.Sensor(known); registered || j.directory.Publisher(known) {
+	if j.publishes(known) || j.renewed() && j.publishes(known) {
 		last, ever := j.memory.sequences[known]
 		j.publishers[known] = &publisher{id: known, numbers: numbers{last: last, any: ever, newest: j.memory.newest[known]}}
 	}
 	return known
 }
+
+// publishes tells whether id is that of a sensor or of a sensor's publisher.
+func (j *judge) publishes(id telemetry.SensorID) bool {
+	_, registered := j.directory.Sensor(id)
+	return registered || j.directory.Publisher(id)
+}
+
+// renewed looks for what has been registered since the frame was begun, and reports whether there is anything. A message
+// out of quarantine is judged by what is known, for its fate is told by the frame in which it began.
+func (j *judge) renewed() bool { return !j.again && j.renew != nil && j.renew() }
 
 // number notes the message's sequence number, if its publisher is known.
 func (j *judge) number(seq uint64) {
@@ -338,11 +350,15 @@ func (j *judge) sensor(id telemetry.SensorID) *sensor {
 func (j *judge) check(r *telemetry.Reading) {
 	s := j.line.sensor
 	if s == nil || s.id != r.Sensor {
-		if s = j.sensor(r.Sensor); s == nil {
+		s = j.sensor(r.Sensor)
+		if !j.allowed(s) && j.renewed() {
+			s = j.sensor(r.Sensor)
+		}
+		switch {
+		case s == nil:
 			j.reject(telemetry.ReasonUnregistered, r.Sensor, "no sensor "+string(r.Sensor)+" is registered")
 			return
-		}
-		if r.Sensor != j.from.Publisher && s.registered.Publisher != j.from.Publisher {
+		case !j.allowed(s):
 			j.reject(telemetry.ReasonNotAllowed, r.Sensor, string(j.from.Publisher)+" is not the publisher of "+string(r.Sensor))
 			return
 		}
@@ -360,6 +376,11 @@ func (j *judge) check(r *telemetry.Reading) {
 	default:
 		j.accept(s, r, quantity)
 	}
+}
+
+// allowed tells whether a sensor is registered and the message at work is by itself or by its publisher.
+func (j *judge) allowed(s *sensor) bool {
+	return s != nil && (s.id == j.from.Publisher || s.registered.Publisher == j.from.Publisher)
 }
 
 // accept writes the reading to its line and counts it.

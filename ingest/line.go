@@ -24,7 +24,10 @@ import (
 // Deps are the neighbours of ingest.
 type Deps struct {
 	Directory Directory
-	Store     write.Store
+	// Renew, if not nil, brings the newest changes into Directory. It is called by one goroutine before somebody unknown is
+	// refused, however often that is, and bounds by itself how often it looks.
+	Renew func(context.Context)
+	Store write.Store
 	// Hub, if not nil, is given every accepted reading.
 	Hub     *live.Hub
 	Metrics prometheus.Registerer

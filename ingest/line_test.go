@@ -61,8 +61,9 @@ type city struct {
 	broker *broker.Broker
 	client *influx.Client
 	hub    live.Hub
-	// directory is what ingest is given next.
+	// directory is what ingest is given next, and renew what brings it up to date.
 	directory ingest.Directory
+	renew     func(context.Context)
 	said      said
 }
 
@@ -156,7 +157,7 @@ func (c *city) ingest(s storeOf, change ...func(*ingest.Config)) (line *ingest.L
 		edit(&cfg)
 	}
 	log := slog.New(slog.NewTextHandler(&c.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	line, err := ingest.Open(c.t.Context(), cfg, ingest.Deps{Directory: c.directory, Store: s, Hub: &c.hub, Metrics: prometheus.NewRegistry(), Log: log})
+	line, err := ingest.Open(c.t.Context(), cfg, ingest.Deps{Directory: c.directory, Renew: c.renew, Store: s, Hub: &c.hub, Metrics: prometheus.NewRegistry(), Log: log})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -14,6 +14,22 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
+func TestWhoLooksAgainSeesTheChangeOfAnotherProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	ours, other := openAt(t, path, testConfig()), openAt(t, path, testConfig())
+	for _, id := range []telemetry.SensorID{"lamp-1", "lamp-2"} {
+		if _, err := other.PutSensor(t.Context(), by, registry.Sensor{ID: id, Quantities: []string{"no2"}}); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(10 * time.Second)
+		for known := false; !known; _, known = ours.Snapshot().Sensor(id) { // it looks every 10 ms at most
+			if err := ours.Renew(t.Context()); err != nil || time.Now().After(deadline) {
+				t.Fatalf("%s is not known: %v", id, err)
+			}
+		}
+	}
+}
+
 func TestChangeByAnotherProcessIsSeenWithinASecond(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	cfg := testConfig()

@@ -26,6 +26,19 @@ type directory struct {
 	current  *sensors
 }
 
+// renewWithin bounds a look at the registry's file. A city of 100,000 sensors that has just been imported is read in less.
+const renewWithin = 5 * time.Second
+
+// renew brings what other processes have just registered into the snapshot. Where that fails the last snapshot stays, as the
+// registry's health says.
+func renew(r *registry.Registry) func(context.Context) {
+	return func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, renewWithin)
+		defer cancel()
+		_ = r.Renew(ctx)
+	}
+}
+
 // sensors is a snapshot as ingest sees it.
 type sensors struct {
 	snapshot *registry.Snapshot
@@ -64,6 +77,12 @@ func (s *sensors) Publisher(id telemetry.SensorID) bool { return len(s.snapshot.
 // credentials shows the registry's publishers to the broker.
 type credentials struct{ *registry.Registry }
 
+// Required is asked first when a connection comes: by then a password that was made or taken away a moment ago counts.
+func (c credentials) Required() bool {
+	renew(c.Registry)(context.Background())
+	return c.Registry.Required()
+}
+
 func (c credentials) Verify(user, password string) (broker.Grant, bool) {
 	grant, ok := c.Registry.Verify(user, password)
 	return broker.Grant{Publisher: grant.Publisher, All: grant.All}, ok
@@ -90,12 +109,17 @@ type hub struct{ *live.Hub }
 func (h hub) Subscribe(batches int) api.Subscription { return h.Hub.Subscribe(batches) }
 
 // replays takes quarantined messages in again.
-type replays struct{ line *ingest.Line }
+type replays struct {
+	line *ingest.Line
+	// renew: what is replayed has just been registered, as often as not.
+	renew func(context.Context)
+}
 
 // replayBatch is how many messages are looked up at once.
 const replayBatch = 500
 
 func (r replays) Replay(ctx context.Context, reason telemetry.Reason, ids []int64) (api.ReplayResult, error) {
+	r.renew(ctx)
 	var result api.ReplayResult
 	wanted := make(map[int64]bool, len(ids))
 	for _, id := range ids {

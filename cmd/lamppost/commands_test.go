@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lamppost-city/lamppost/internal/endtoend"
+	"github.com/lamppost-city/lamppost/registry"
+	"github.com/lamppost-city/lamppost/telemetry"
 )
 
 func write(t *testing.T, name, text string) string {
@@ -136,6 +139,42 @@ func TestSensorsAreKnownToARunningProcessWhenTheirImportReturns(t *testing.T) {
 		}
 	}
 	city.Settled(5, 10*time.Second)
+	city.Stop()
+}
+
+// However late the process looks for changes of its registry, it looks before it refuses anybody.
+func TestWhoIsRegisteredIsNotRefusedBecauseItIsNew(t *testing.T) {
+	file := write(t, "lamppost.yml", "registry:\n  watch_interval: 1s\n")
+	city := endtoend.NewCity(t, lamppost.itself, "--demo", "0", "--config", file)
+	city.Start()
+	r, err := registry.Open(t.Context(), filepath.Join(city.Dir, registryFile), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	for n := range 3 {
+		id := telemetry.SensorID(fmt.Sprintf("new-%d", n))
+		if _, err := r.PutSensor(t.Context(), "test", registry.Sensor{ID: id, Quantities: []string{"speed"}}); err != nil {
+			t.Fatal(err)
+		}
+		password, err := r.NewPassword(t.Context(), "test", registry.Publisher{ID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if publisher, err := endtoend.DialAs(city.MQTT, string(id), string(id), "not-"+password.Reveal()); err == nil {
+			_ = publisher.Close()
+			t.Errorf("%s was let in with a wrong password", id)
+		}
+		publisher, err := endtoend.DialAs(city.MQTT, string(id), string(id), password.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := publisher.Publish("city/"+string(id)+"/readings", `{"speed":50}`); err != nil {
+			t.Error(err)
+		}
+		_ = publisher.Close()
+	}
+	city.Settled(3, 10*time.Second)
 	city.Stop()
 }
 

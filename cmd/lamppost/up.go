@@ -194,7 +194,7 @@ func (c *town) openIngest(ctx context.Context) (err error) {
 		return err
 	}
 	c.line, err = ingest.Open(ctx, cfg, ingest.Deps{
-		Directory: &directory{registry: c.registry}, Store: c.client, Hub: &c.hub, Metrics: c.metrics, Log: c.log.With("part", "ingest"),
+		Directory: &directory{registry: c.registry}, Renew: renew(c.registry), Store: c.client, Hub: &c.hub, Metrics: c.metrics, Log: c.log.With("part", "ingest"),
 	})
 	if err != nil {
 		c.client.Close()
@@ -250,7 +250,7 @@ func (c *town) apiPart() service.Part {
 				Token: token, Version: service.Version(), Registry: c.registry, Latest: c.latest,
 				History: history,
 				Figures: figures(c.latest),
-				Ledger:  ledger, Quarantine: ledger, Replay: replays{c.line}, Live: hub{&c.hub},
+				Ledger:  ledger, Quarantine: ledger, Replay: replays{c.line, renew(c.registry)}, Live: hub{&c.hub},
 				Audit: audits{ledger, c.client}, Pipeline: pipeline{c.line, c.started}, Parts: parts{c.group}, Bridges: c.bridges,
 				Livez: service.Livez(), Readyz: c.group.Readyz(), Console: console.Handler(), Metrics: c.metrics,
 			}, c.log.With("part", "http"))
