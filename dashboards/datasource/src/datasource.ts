@@ -14,6 +14,7 @@ import {
 import { DataSourceWithBackend, getGrafanaLiveSrv, getTemplateSrv } from '@grafana/runtime';
 import { map, type Observable, of, switchMap } from 'rxjs';
 import { AnnotationEditor } from './components/AnnotationEditor';
+import { emptied } from './empty';
 import { blank, interpolated, listParams, variableName, type Variables } from './interpolate';
 import { follow } from './live';
 import { DOMAINS, isAlerting, lacks, lost, streamed } from './rules';
@@ -62,7 +63,7 @@ export class LamppostDatasource extends DataSourceWithBackend<LamppostQuery, Lam
   /** What the backend answers, and how it goes on. The words are what an answer says of its query, by refId. */
   private answers(request: DataQueryRequest<LamppostQuery>, words: Map<string, string>): Observable<DataQueryResponse> {
     const said = (answer: DataQueryResponse) => ({ ...answer, data: noted(answer.data as DataFrame[], words) });
-    return super.query(request).pipe(switchMap((answer) => follow(said(answer), request, this.uid, getGrafanaLiveSrv())));
+    return super.query(request).pipe(switchMap((answer) => follow(said(answer), request, this.uid, getGrafanaLiveSrv())), map((answer) => emptied(answer, request)));
   }
 
   /** The answer to a query that names an empty variable: without a name it would be about the whole city. */

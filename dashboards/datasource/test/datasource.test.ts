@@ -188,3 +188,32 @@ it('offers ad hoc filters the quantities that are measured first', async () => {
   ]);
   expect(asked).toHaveBeenCalledWith('quantities', { district: ['harbour'], all: 'true', limit: 1000 });
 });
+
+describe('an answer without rows', () => {
+  const column = (values: string[]) => toDataFrame({ refId: 'A', meta: { executedQueryString: 'GET x' }, fields: [{ name: 'sensor', values }] });
+  const answered = async (panelPluginId: string | undefined, ...frames: DataFrame[]) => {
+    const { datasource } = source();
+    jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: frames }));
+    const request = { targets: [{ refId: 'A', kind: 'latest' }], scopedVars: {}, ...(panelPluginId ? { panelPluginId } : {}) } as unknown as DataQueryRequest<LamppostQuery>;
+    return (await firstValueFrom(datasource.query(request))).data as DataFrame[];
+  };
+  afterEach(() => jest.restoreAllMocks());
+
+  it('has no headers in a table, which then says that it is empty, and still says what was asked', async () => {
+    const [frame] = await answered('table', column([]));
+    expect(frame?.fields).toEqual([]);
+    expect(frame?.meta?.executedQueryString).toBe('GET x');
+  });
+  it('keeps its columns where another query of the table has rows', async () => {
+    expect((await answered('table', column([]), column(['cam-1']))).map((f) => f.fields.length)).toEqual([1, 1]);
+  });
+  it.each(['state-timeline', 'status-history'])('has no frame in a %s, unless a notice says why', async (panel) => {
+    expect(await answered(panel, column([]))).toEqual([]);
+    const noticed = { ...column([]), meta: { notices: [{ severity: 'info' as const, text: 'no step is whole' }] } };
+    expect(await answered(panel, column([]), noticed)).toEqual([noticed]);
+    expect(await answered(panel, column([]), column(['cam-1']))).toHaveLength(2);
+  });
+  it.each(['stat', undefined])('keeps its columns for whoever counts them: %s', async (panel) => {
+    expect((await answered(panel, column([])))[0]?.fields).toHaveLength(1);
+  });
+});
