@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/lamppost-city/lamppost/store"
@@ -29,6 +31,7 @@ func (w *Writer) postLines(ctx context.Context, j *job, body []byte, first, line
 		err := w.deps.Store.Write(ctx, body)
 		w.metrics.observe(err, time.Since(began))
 		if err == nil {
+			j.took = true
 			w.recovered()
 			return true
 		}
@@ -40,8 +43,11 @@ func (w *Writer) postLines(ctx context.Context, j *job, body []byte, first, line
 			answer = &store.Error{Kind: store.Retry, Err: err}
 		}
 		if answer.Kind == store.TooLarge || answer.Kind == store.Rejected {
-			w.recovered()
-			return w.divide(ctx, j, body, first, lines, answer)
+			if lines > 1 || w.takes(ctx, j) {
+				return w.divide(ctx, j, body, first, lines, answer)
+			}
+			answer = &store.Error{Kind: store.Denied}
+			err = fmt.Errorf("it refuses whatever it is sent: %w", err)
 		}
 		w.complain(err)
 		wait := pause/2 + rand.N(pause/2+1)
@@ -70,6 +76,24 @@ func (w *Writer) divide(ctx context.Context, j *job, body []byte, first, lines i
 		at += bytes.IndexByte(body[at:], '\n') + 1
 	}
 	return w.postLines(ctx, j, body[:at], first, half) && w.postLines(ctx, j, body[at:], first+half, lines-half)
+}
+
+// probe is a line that no store has a reason of its own to refuse.
+const probe = "lamppost_probe ok=1 "
+
+// takes tells whether the store takes anything, before a line is taken for bad that it has refused: of the job, or else the
+// probe. A request may be refused for what all have in common, such as a missing organisation.
+func (w *Writer) takes(ctx context.Context, j *job) bool {
+	if j.took {
+		return true
+	}
+	line := strconv.AppendInt([]byte(probe), time.Now().UnixMilli(), 10)
+	if w.deps.Store.Write(ctx, append(line, '\n')) != nil {
+		return false
+	}
+	j.took = true
+	w.recovered()
+	return true
 }
 
 // complain raises health once; logging every attempt would bury the first.

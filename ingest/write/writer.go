@@ -68,6 +68,8 @@ type job struct {
 	done  chan struct{}
 	// complete is set before done is closed, unless the writer was stopped.
 	complete bool
+	// took tells that the store has taken something while the job was posted.
+	took bool
 	// bad are the lines that the store refused, as indexes into the job's lines.
 	bad []badLine
 }
@@ -179,7 +181,7 @@ func (w *Writer) Run(ctx context.Context) {
 }
 
 func (j *job) reset() {
-	j.n, j.body, j.lines, j.kept, j.bad, j.complete = 0, j.body[:0], 0, nil, j.bad[:0], false
+	j.n, j.body, j.lines, j.kept, j.bad, j.took, j.complete = 0, j.body[:0], 0, nil, j.bad[:0], false, false
 	j.done = make(chan struct{})
 }
 

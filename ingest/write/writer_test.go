@@ -159,11 +159,11 @@ func TestLinesThatTheStoreWillNotTakeAreIsolated(t *testing.T) {
 		posts  int
 	}{
 		{"none", bad(), nil, 1},
-		{"the first", bad(0), []int{0}, 11},
+		{"the first", bad(0), []int{0}, 12},
 		{"the last", bad(frames*each - 1), []int{frames*each - 1}, 11},
 		{"one in the middle", bad(13), []int{13}, 11},
 		{"several, in several frames", bad(0, 7, 8, 30), []int{0, 7, 8, 30}, 0},
-		{"all", bad(everything...), everything, 2*frames*each - 1},
+		{"all", bad(everything...), everything, 2 * frames * each},
 		{"more than five lines are too large", func(lines []string) error {
 			if len(lines) > 5 {
 				return kind(store.TooLarge)
@@ -226,6 +226,34 @@ func (r *rig) isQuarantined(want []int) {
 	if diff := cmp.Diff(expected, lines); diff != "" {
 		r.t.Error(diff)
 	}
+}
+
+// A store that refuses everything says nothing of the lines: they wait, and health tells.
+func TestStoreThatRefusesWhateverItIsSentGetsItAllLater(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.store.answering(func(int, []string) error { return kind(store.Rejected) })
+		for i := range 4 {
+			r.put(readings("loop-1", 8*i, 8*(i+1)))
+		}
+		r.run(config())
+		time.Sleep(time.Minute)
+		if got := r.ledger.City(); got.RejectedSum() != 0 || r.writer.Health() == nil {
+			t.Errorf("ledger: %+v, health: %v", got, r.writer.Health())
+		}
+		if n := len(r.store.all()); n > 40 {
+			t.Errorf("the store was asked %d times in a minute", n)
+		}
+		r.store.answering(func(_ int, lines []string) error {
+			if slices.Contains(lines, lineOf("loop-1", 0, 0)) {
+				return kind(store.Rejected)
+			}
+			return nil
+		})
+		if got := r.settled(); got.Written != 31 || r.writer.Health() != nil {
+			t.Errorf("ledger: %+v, health: %v", got, r.writer.Health())
+		}
+		r.isQuarantined([]int{0})
+	})
 }
 
 func TestStoreThatGoesAwayWhileBadLinesAreIsolated(t *testing.T) {

@@ -39,11 +39,21 @@ func answer(resp *http.Response, now time.Time) *store.Error {
 	if e.Message == "" {
 		e.Message = resp.Header.Get("X-Influxdb-Error")
 	}
-	if e.Message == "" && resp.StatusCode < 300 {
+	if e.Kind == store.Rejected && !fromInflux(resp.Header, body) {
+		// What stands in between refuses requests, whatever is in them: a port that wants TLS, a proxy, a portal.
+		e.Kind = store.Denied
+	}
+	if e.Message == "" && e.Kind == store.Denied && (resp.StatusCode < 300 || resp.StatusCode == http.StatusBadRequest) {
 		e.Message = "this is not the answer of an InfluxDB; check the address"
 	}
 	e.Message = cut(e.Message)
 	return e
+}
+
+// fromInflux tells whether an answer is one that an InfluxDB gives: 1.8 and 2.x say so in a header, and all explain their
+// refusals in JSON, of which not all need have come.
+func fromInflux(header http.Header, body []byte) bool {
+	return header.Get("X-Influxdb-Version") != "" || header.Get("X-Influxdb-Error") != "" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
 }
 
 // kindOf maps a status that is not the wanted one.

@@ -86,6 +86,15 @@ func writeAnswers() []writeAnswer {
 			kind: store.Rejected, message: "line 1: bad", lines: []store.Line{{Number: 1, Message: "bad"}},
 		},
 		{rule: "400 with a cut body is still an answer", status: 400, body: `{"error":"par`, kind: store.Rejected, message: `{"error":"par`},
+		{
+			rule: "400 of a port that wants TLS is not about the lines", status: 400, body: "Client sent an HTTP request to an HTTPS server.\n",
+			kind: store.Denied, message: "Client sent an HTTP request to an HTTPS server.",
+		},
+		{
+			rule: "400 of a proxy is not about the lines", status: 400, body: "<html><h1>400 Bad Request</h1></html>",
+			kind: store.Denied, message: "not the answer of an InfluxDB",
+		},
+		{rule: "422 without a word is not about the lines", status: 422, kind: store.Denied},
 		{rule: "a page of HTML is not a message", status: 503, body: "<html><body>Bad gateway", kind: store.Retry},
 		{rule: "401", status: 401, body: `{"code":"unauthorized","message":"unauthorized access"}`, kind: store.Denied, message: "unauthorized access"},
 		{rule: "403", status: 403, kind: store.Denied},
