@@ -97,6 +97,9 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, of occasio
 	if err := narrowed.Check(); err != nil {
 		return refuse(faulty{err})
 	}
+	if narrowed.Area, err = d.area(ctx, narrowed); err != nil {
+		return refuse(err)
+	}
 	a := asked{
 		Query: narrowed, unwanted: unwanted, naming: naming(parsed, of.ways), from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
 		points: min(max(q.MaxDataPoints, 1), question.MaxRows), alert: of.alert, now: time.Now(),

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -158,9 +159,29 @@ func (a asked) refuses(has map[string][]string) bool {
 	})
 }
 
+// area is the part of the map that a query is about; nil is all of it.
+func (d *Datasource) area(ctx context.Context, q question.Query) (*question.Area, error) {
+	if q.Around == nil {
+		return q.Area, nil
+	}
+	sites, err := d.city.Sites(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(sites, func(s city.Site) bool { return s.ID == q.Around.Site })
+	if at < 0 {
+		return nil, faulty{fmt.Errorf("around: there is no site %s; choose another", q.Around.Site)}
+	}
+	if sites[at].Lon == nil || sites[at].Lat == nil {
+		return nil, faulty{fmt.Errorf("around: the site %s has no position on the map; choose another", q.Around.Site)}
+	}
+	area := q.Around.Area(*sites[at].Lon, *sites[at].Lat)
+	return &area, nil
+}
+
 // within says whether a place is in an area; what has no place is in none.
 func within(area *question.Area, lon, lat *float64) bool {
-	return lon != nil && lat != nil && *lon >= area.West && *lon <= area.East && *lat >= area.South && *lat <= area.North
+	return lon != nil && lat != nil && area.Holds(*lon, *lat)
 }
 
 // namedAtOnce is how many sensors are asked for at the same time.

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +144,31 @@ func TestFiltersOfSensorsAreApplied(t *testing.T) {
 		if diff := cmp.Diff(want, ids); diff != "" {
 			t.Errorf("%s\n%s", query, diff)
 		}
+	}
+}
+
+func TestAnAreaAroundASiteIsABoxOfTheMap(t *testing.T) {
+	const around = `,"around":{"site":"quay-1","metres":500}}`
+	// 500 m are 0.004497° of a great circle, and a degree of longitude at 53.51° is 0.5947 of that.
+	const box = "10.002439,53.505503,10.017561,53.514497"
+	for query, path := range map[string]string{
+		`{"kind":"history","quantities":["speed"]` + around: "history?",
+		`{"kind":"latest"` + around:                         "latest?",
+		`{"kind":"sensors"` + around:                        "sensors?",
+	} {
+		api := newTown(t, "")
+		answer := ask(t, settings(t, api.URL, ""), day(), query)
+		if calls := api.asked(path); answer.Error != nil || len(calls) != 1 || !strings.Contains(calls[0], "bbox="+url.QueryEscape(box)) {
+			t.Errorf("%s: %v %v, want bbox %s", query, answer.Error, calls, box)
+		}
+	}
+	to := settings(t, newTown(t, "").URL, "")
+	answer := ask(t, to, day(), `{"kind":"sensors","view":"sites"`+around)
+	if answer.Error != nil || answer.Frames[0].Rows() != 1 {
+		t.Errorf("%v %v: one site is there", answer.Error, answer.Frames)
+	}
+	answer = ask(t, to, day(), `{"kind":"latest","around":{"site":"gone","metres":500}}`)
+	if answer.Error == nil || answer.Status != backend.StatusBadRequest || !strings.Contains(answer.Error.Error(), "there is no site gone") {
+		t.Errorf("%d %v", answer.Status, answer.Error)
 	}
 }

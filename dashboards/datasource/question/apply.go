@@ -80,7 +80,7 @@ func (q Query) checkApplies(fault func(string, ...any)) {
 		{"districts", len(q.Districts) > 0},
 		{"sites", len(q.Sites) > 0},
 		{"sensors", len(q.Sensors) > 0},
-		{"area", q.Area != nil},
+		{"area", q.Area != nil || q.Around != nil},
 		{"channel", q.Channel != ""},
 		{"states", len(q.States) > 0},
 		{"search", q.Search != ""},

@@ -68,6 +68,12 @@ func (q Query) Check() error {
 	if q.Area != nil {
 		q.Area.check(fault)
 	}
+	if q.Around != nil {
+		q.Around.check(fault)
+		if q.Area != nil {
+			fault("around: an area is chosen as well; leave one of the two out")
+		}
+	}
 	if q.Limit < 0 || q.Limit > MaxRows {
 		fault("limit: %d is not from 0 to %d", q.Limit, MaxRows)
 	}
@@ -91,6 +97,7 @@ func (q Query) checkNames(fault func(string, ...any)) {
 		{"districts", q.Districts},
 		{"sites", q.Sites},
 		{"sensors", q.Sensors},
+		{"around", q.around()},
 	} {
 		if len(list.names) > MaxNames {
 			fault("%s: %d are chosen, %d may be; choose a district or an area instead", list.of, len(list.names), MaxNames)
@@ -111,6 +118,13 @@ func (q Query) checkNames(fault func(string, ...any)) {
 	if len(q.Search) > 200 {
 		fault("search: at most 200 characters")
 	}
+}
+
+func (q Query) around() []string {
+	if q.Around == nil {
+		return nil
+	}
+	return within(q.Around.Site)
 }
 
 func (q Query) checkWords(fault func(string, ...any)) {
@@ -178,7 +192,7 @@ func (q Query) checkHistory(fault func(string, ...any)) {
 		if len(q.Group) > 0 || len(q.Compare) > 0 || q.Gaps {
 			fault("live: readings as they come go with each sensor's own history only, without group, compare and gaps")
 		}
-		if q.Area != nil {
+		if q.Area != nil || q.Around != nil {
 			fault("live: readings as they come are not chosen by area; choose districts or sites")
 		}
 		if q.Aggregate == "count" || q.Aggregate == "sum" {

@@ -81,11 +81,12 @@ type Query struct {
 	// Quantities and Domains say what was measured, by name.
 	Quantities []string `json:"quantities,omitempty"`
 	Domains    []string `json:"domains,omitempty"`
-	// Districts, Sites, Sensors and Area say where, by id.
+	// Districts, Sites, Sensors and Area say where, by id; Around says it in place of an Area.
 	Districts []string `json:"districts,omitempty"`
 	Sites     []string `json:"sites,omitempty"`
 	Sensors   []string `json:"sensors,omitempty"`
 	Area      *Area    `json:"area,omitempty"`
+	Around    *Around  `json:"around,omitempty"`
 	// Channel is one of several alike within the sensors; "" is all of them.
 	Channel string `json:"channel,omitempty"`
 

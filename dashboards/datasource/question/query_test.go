@@ -91,6 +91,7 @@ func TestExpressionsThatAreListsOfNamesAreTakenAsLists(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"kind":"history","quantities":["speed"],"group":["site"],"step":"5m"}`))
 	f.Add([]byte(`{"kind":"latest","view":"readings","area":{"west":1,"south":2,"east":3,"north":4},"live":true}`))
+	f.Add([]byte(`{"kind":"sensors","around":{"site":"quay-1","metres":500}}`))
 	f.Add([]byte(`{"kind":"ledger","view":"steps","filters":[{"key":"site","operator":"!=|","values":["a"]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		q, err := question.Parse(text)

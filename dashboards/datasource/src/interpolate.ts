@@ -97,13 +97,22 @@ export function names(list: string[] | undefined, variables: Variables, scopedVa
 }
 
 /** Why a query can only be answered with nothing: a variable that it names is empty, which must not choose everything. '' if it can be asked. */
-export function blank(query: Partial<LamppostVariableQuery> & { channel?: string }, variables: Variables, scopedVars?: ScopedVars): string {
+export function blank(query: Partial<LamppostVariableQuery> & Pick<LamppostQuery, 'channel' | 'around'>, variables: Variables, scopedVars?: ScopedVars): string {
   const lists = [...NAME_LISTS.map((list) => query[list]), query.channel ? [query.channel] : []];
   for (const list of lists) {
     const why = chosen(list, query, variables, scopedVars).blank;
     if (why !== undefined) {
       return why;
     }
+  }
+  // What is one only must not become the first of several, nor the middle of an area be everywhere.
+  if (query.channel && names([query.channel], variables, scopedVars).length > 1) {
+    return `The variable ${query.channel} has several values, and only one channel can be shown`;
+  }
+  const site = query.around?.site;
+  if (site) {
+    const { names: sites, blank: why } = chosen([site], {}, variables, scopedVars);
+    return why ?? (sites.length === 1 ? '' : `The variable ${site} is more than one site, and an area is around one`);
   }
   return '';
 }
@@ -118,6 +127,10 @@ export function interpolated(query: LamppostQuery, variables: Variables, scopedV
   }
   if (query.channel) {
     next.channel = names([query.channel], variables, scopedVars)[0] ?? '';
+  }
+  if (query.around?.site) {
+    const [site] = names([query.around.site], variables, scopedVars);
+    next.around = { ...query.around, ...(site ? { site } : {}) };
   }
   if (query.search) {
     next.search = variables.replace(query.search, scopedVars);

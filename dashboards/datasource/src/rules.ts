@@ -132,7 +132,15 @@ export const EVENTS: Pick[] = [
 
 export type Field = keyof LamppostQuery;
 
-const PLACES: Field[] = ['districts', 'sites', 'sensors', 'area'];
+/** How far from its site an area may be picked to reach, in metres. */
+export const DISTANCES: Pick[] = [
+  { value: '250', label: '250 m' },
+  { value: '500', label: '500 m' },
+  ...[1, 2, 5, 10].map((km) => ({ value: String(1000 * km), label: `${km} km` })),
+];
+
+const AREAS: Field[] = ['area', 'around'];
+const PLACES: Field[] = ['districts', 'sites', 'sensors', ...AREAS];
 
 /** The fields that mean something for a query as it is; the editor shows these and no others. */
 export function fieldsOf(query: LamppostQuery): Set<Field> {
@@ -142,7 +150,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       return new Set<Field>([
         'quantities',
         'domains',
-        ...PLACES.filter((place) => place !== 'area' || !query.live),
+        ...PLACES.filter((place) => !AREAS.includes(place) || !query.live),
         'channel',
         'step',
         ...(query.step === 'raw' ? [] : (['aggregate'] as Field[])),
@@ -168,7 +176,7 @@ export function fieldsOf(query: LamppostQuery): Set<Field> {
       if (view === 'districts') {
         return new Set<Field>(['view', 'districts', 'limit']);
       }
-      return new Set<Field>(['view', ...(view === 'list' || view === 'states' ? (['quantities', 'sensors'] as Field[]) : []), 'domains', 'districts', 'sites', 'area', 'states', ...(view === 'states' ? [] : (['limit'] as Field[]))]);
+      return new Set<Field>(['view', ...(view === 'list' || view === 'states' ? (['quantities', 'sensors'] as Field[]) : []), 'domains', 'districts', 'sites', ...AREAS, 'states', ...(view === 'states' ? [] : (['limit'] as Field[]))]);
     case 'pipeline':
       return new Set<Field>(['view']);
     case 'events':
@@ -187,7 +195,7 @@ export function viewOf(query: LamppostQuery): string {
 }
 
 const CHOICES: Field[] = [
-  'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', 'area', 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'whole', 'states',
+  'view', 'quantities', 'domains', 'districts', 'sites', 'sensors', ...AREAS, 'channel', 'aggregate', 'step', 'group', 'compare', 'gaps', 'whole', 'states',
   'search', 'sort', 'counters', 'limit', 'events', 'live',
 ];
 
@@ -202,6 +210,12 @@ export function changed(query: LamppostQuery, change: Partial<LamppostQuery>): L
   if (change.live) {
     // What comes live are single readings: nothing that combines or compares them goes with it.
     next = { ...next, group: undefined, compare: undefined, gaps: undefined, aggregate: ADDING.includes(next.aggregate ?? '') ? undefined : next.aggregate };
+  }
+  if (change.area) {
+    next.around = undefined; // one of the two
+  }
+  if (change.around) {
+    next.area = undefined;
   }
   if (ADDING.includes(change.aggregate ?? '')) {
     next.live = undefined;
@@ -236,7 +250,7 @@ export function streamed(query: LamppostQuery): LamppostQuery {
 }
 
 /** What Live takes from a query and makes its answer another one, in the words of the editor. */
-const LOST: Partial<Record<Field, string>> = { group: 'A line for each', compare: 'Compare with', gaps: 'Show gaps', aggregate: 'Combined by', area: 'Area' };
+const LOST: Partial<Record<Field, string>> = { group: 'A line for each', compare: 'Compare with', gaps: 'Show gaps', aggregate: 'Combined by', area: 'Area', around: 'Area' };
 
 /** What a query that is streamed goes without, in words; '' if nothing. */
 export function lost(query: LamppostQuery): string {
@@ -262,5 +276,8 @@ export function isAlerting(app: CoreApp | undefined): boolean {
 /** What a query still lacks before it can be asked; '' if nothing. */
 export function lacks(query: LamppostQuery): string {
   const named = (query.quantities?.length ?? 0) + (query.sensors?.length ?? 0) + (query.sites?.length ?? 0);
-  return kindOf(query) === 'history' && named === 0 ? 'Choose a quantity' : '';
+  if (kindOf(query) === 'history' && named === 0) {
+    return 'Choose a quantity';
+  }
+  return query.around && !query.around.site ? 'Choose the site that the area is around' : '';
 }

@@ -12,6 +12,13 @@ export interface Area {
   north: number;
 }
 
+/** The part of the map around a site. The backend knows where that is. */
+export interface Around {
+  /** Its id, or a variable; without one the query is not complete. */
+  site?: string;
+  metres: number;
+}
+
 /** An ad hoc filter of the dashboard. */
 export interface Filter {
   key: string;
@@ -30,6 +37,8 @@ export interface LamppostQuery extends DataQuery {
   sites?: string[];
   sensors?: string[];
   area?: Area;
+  /** In place of an area. */
+  around?: Around;
   channel?: string;
   aggregate?: string;
   step?: string;

@@ -141,15 +141,63 @@ describe('the editor of a query', () => {
     expect(screen.queryByLabelText('Whole steps only')).not.toBeInTheDocument(); // its newest step is always whole
   });
 
-  it('begins an area as the place of the sites, so that nobody has to know a position', async () => {
-    const { last } = editor({ refId: 'A', quantities: ['speed'] });
-    fireEvent.click(screen.getByRole('button', { name: 'Everywhere; choose a part' }));
+  /** Picks what begins so in a box, with keys alone. */
+  const pick = async (name: string, text: string) => {
+    const box = field(name);
+    act(() => box.focus());
+    fireEvent.change(box, { target: { value: text } });
     await settled();
+    fireEvent.keyDown(box, { key: 'ArrowDown' });
+    fireEvent.keyDown(box, { key: 'Enter' });
+    await settled();
+  };
+
+  it('picks an area by a site, which is searched for, and a distance, with keys alone', async () => {
+    const { last, run, choices } = editor({ refId: 'A', kind: 'latest', districts: ['harbour'] });
+    await pick('area', 'Around');
+    expect(last()?.around).toEqual({ metres: 500 });
+    expect(run).not.toHaveBeenCalled(); // a query without the site would be of everywhere
+    expect(screen.getByText('Choose the site that the area is around')).toBeInTheDocument();
+    await pick('area-site', 'north');
+    expect(choices).toHaveBeenLastCalledWith('sites', { districts: ['harbour'] }, 'north');
+    await pick('area-metres', '2 km');
+    expect(last()).toEqual({ refId: 'A', kind: 'latest', districts: ['harbour'], around: { site: 'quay-1', metres: 2000 } });
+    expect(run).toHaveBeenCalled();
+    expect(screen.getByLabelText('around')).toHaveAccessibleName('around');
+    expect(screen.getByLabelText('within')).toHaveAccessibleName('within');
+    await pick('area', 'Everywhere');
+    expect(last()).toEqual({ refId: 'A', kind: 'latest', districts: ['harbour'] });
+  });
+
+  it('shows the words for an area that was saved, also for a distance that is not offered', async () => {
+    const { datasource } = source();
+    Object.assign(datasource, { title: () => 'North quay' });
+    render(<QueryEditor datasource={datasource} query={{ refId: 'A', kind: 'latest', around: { site: 'quay-1', metres: 750 } }} onRunQuery={() => undefined} onChange={() => undefined} />);
+    await settled();
+    expect(field('area')).toHaveValue('Around a site');
+    expect(field('area-site')).toHaveValue('North quay');
+    expect(field('area-metres')).toHaveValue('750 m');
+  });
+
+  it('begins an area between degrees as the place of the sites', async () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'] });
+    await pick('area', 'Between');
     expect(last()?.area).toEqual({ west: 10.009, south: 53.499, east: 10.021, north: 53.511 });
+  });
+
+  it('takes sides of an area that are typed, or all four pasted, and says what is none', () => {
+    const { last } = editor({ refId: 'A', quantities: ['speed'], area: { west: 9, south: 53, east: 10.021, north: 54 } }); // saved before there were others
+    expect(field('area')).toHaveValue('Between degrees');
     fireEvent.change(screen.getByLabelText('west'), { target: { value: '11' } }); // east of the east: not taken
-    expect(last()?.area?.west).toBe(10.009);
+    expect(last()).toBeUndefined();
+    expect(screen.getByText('The area would be none')).toBeInTheDocument();
     fireEvent.change(screen.getByLabelText('west'), { target: { value: '10' } });
     expect(last()?.area?.west).toBe(10);
+    fireEvent.paste(screen.getByLabelText('north'), { clipboardData: { getData: () => '13.3, 52.4, 13.5, 52.6' } });
+    expect(last()?.area).toEqual({ west: 13.3, south: 52.4, east: 13.5, north: 52.6 });
+    fireEvent.paste(screen.getByLabelText('north'), { clipboardData: { getData: () => '13.3 52.7 13.5 52.6' } });
+    expect(last()?.area?.south).toBe(52.4);
+    expect(screen.getByText(/What was pasted is no area/)).toBeInTheDocument();
   });
 
   it('shows titles of what is chosen', async () => {

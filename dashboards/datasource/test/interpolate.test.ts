@@ -94,7 +94,22 @@ it('an empty variable for the channel leaves nothing to ask', () => {
   expect(blank({ channel: '$lane' }, variables({ lane: '$__all' }))).toBe('');
 });
 
+it('several values for what is one leave nothing to ask', () => {
+  expect(blank({ channel: '$lane' }, variables({ lane: ['1', '2'] }))).toBe('The variable $lane has several values, and only one channel can be shown');
+  const around = { site: '$site', metres: 500 };
+  expect(blank({ around }, variables({ site: ['quay-1', 'quay-2'] }))).toBe('The variable $site is more than one site, and an area is around one');
+  expect(blank({ around }, variables({ site: '$__all' }))).toBe('The variable $site is more than one site, and an area is around one');
+  expect(blank({ around }, variables({ site: '' }))).toBe('The variable $site is empty');
+  expect(blank({ around }, variables({ site: 'quay-1' }))).toBe('');
+  expect(blank({ around: { site: 'quay-1', metres: 500 } }, variables({}))).toBe('');
+});
+
 describe('a query on its way to the backend', () => {
+  it('has the site of its area, which may be a variable', () => {
+    const query = { refId: 'A', kind: 'latest' as const, around: { site: '$site', metres: 500 } };
+    expect(interpolated(query, variables({ site: 'quay-1' })).around).toEqual({ site: 'quay-1', metres: 500 });
+    expect(interpolated(query, variables({})).around).toEqual({ site: '$site', metres: 500 }); // the backend says that it has no value
+  });
   it('has its variables replaced and the filters of the dashboard added', () => {
     const query = { refId: 'A', kind: 'history' as const, quantities: ['$quantity'], sensors: ['cam-1'], channel: '$lane', step: '$step' };
     const filters = [{ key: 'district', operator: '=', value: 'harbour', origin: 'dashboard' }];

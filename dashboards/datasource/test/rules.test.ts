@@ -57,7 +57,7 @@ describe('no way through the editor', () => {
     ...STEPS.slice(0, 4).map(({ value }) => ({ step: value })),
     ...GROUPS.map(({ value }) => ({ group: [value] })),
     ...COMPARISONS.map(({ value }) => ({ compare: [value] })),
-    { area: { west: 1, south: 2, east: 3, north: 4 } }, { live: true }, { gaps: true }, { whole: true }, { counters: ['missing'] }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
+    { area: { west: 1, south: 2, east: 3, north: 4 } }, { around: { site: 'quay-1', metres: 500 } }, { live: true }, { gaps: true }, { whole: true }, { counters: ['missing'] }, { states: ['ok'] }, { sort: 'missing' }, { limit: 10 }, { events: ['clock'] },
   ];
   it('ends in a query that the backend refuses', () => {
     for (const first of picks) {
@@ -87,8 +87,10 @@ function faults(q: LamppostQuery): string[] {
     q.kind !== 'history' && (combined || q.aggregate) ? 'belongs to history' : '',
     q.kind !== 'history' && q.step && !(q.kind === 'ledger' && q.view === 'steps' && q.step !== 'raw') ? 'step' : '',
     q.live && q.kind !== 'history' && q.kind !== 'latest' ? 'live kind' : '',
-    q.kind === 'history' && q.live && (combined || q.area || ['sum', 'count'].includes(q.aggregate ?? '')) ? 'live' : '',
+    q.kind === 'history' && q.live && (combined || q.area || q.around || ['sum', 'count'].includes(q.aggregate ?? '')) ? 'live' : '',
     q.kind === 'history' && q.step === 'raw' && (q.aggregate || q.group || q.gaps) ? 'raw' : '',
+    q.area && q.around ? 'two areas' : '',
+    (q.area || q.around) && (['ledger', 'pipeline', 'events'].includes(q.kind ?? '') || ['districts', 'bridges'].includes(q.view ?? '')) ? 'area' : '',
     q.counters && !(q.kind === 'ledger' && ['totals', 'steps'].includes(q.view ?? 'totals')) ? 'counters' : '',
     q.whole && !(q.kind === 'history' && q.step !== 'raw' && !q.live) && !(q.kind === 'ledger' && q.view === 'steps') ? 'whole' : '',
     (q.group?.length ?? 0) > 1 && q.group?.includes('city') ? 'city' : '',
@@ -100,5 +102,11 @@ describe('a history', () => {
     expect(lacks({ refId: 'A' })).not.toBe('');
     expect(lacks({ refId: 'A', sensors: ['cam-1'] })).toBe('');
     expect(lacks({ refId: 'A', kind: 'latest' })).toBe('');
+  });
+  it('wants the site of an area around one, as every other question does', () => {
+    const around = { metres: 500 };
+    expect(lacks({ ...history, around })).toBe('Choose the site that the area is around');
+    expect(lacks({ refId: 'A', kind: 'latest', around })).not.toBe('');
+    expect(lacks({ refId: 'A', kind: 'latest', around: { ...around, site: 'quay-1' } })).toBe('');
   });
 });

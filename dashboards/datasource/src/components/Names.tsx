@@ -52,7 +52,7 @@ export function Names({ datasource, list, label, tooltip, id, placeholder, value
 }
 
 /** The titles of chosen names. Those of a query that was loaded are looked up once; until then, and where there are none, a name is its own. */
-function useTitles(datasource: LamppostDatasource, list: ListName, names: string[] | undefined): (name: string) => string {
+export function useTitles(datasource: LamppostDatasource, list: ListName, names: string[] | undefined): (name: string) => string {
   const [, setLearned] = useState(0);
   const joined = (names ?? []).join(' '); // names have no spaces
   useEffect(() => {
@@ -71,7 +71,7 @@ function useTitles(datasource: LamppostDatasource, list: ListName, names: string
 }
 
 /** The dashboard's variables, as names of a list. */
-function variableOptions(datasource: LamppostDatasource, search: string): ComboboxOption[] {
+export function variableOptions(datasource: LamppostDatasource, search: string): ComboboxOption[] {
   return datasource.templates
     .getVariables()
     .filter((v) => ['query', 'custom', 'constant', 'textbox'].includes(v.type))

@@ -34,7 +34,7 @@ export function Where({ datasource, id, query, change }: Props) {
       {fields.has('sensors') && (
         <Names datasource={datasource} list="sensors" label="Sensors" tooltip="Only these; type to search among all that are registered" placeholder="All" id={`${id}-sensors`} value={query.sensors} of={ofSensors} onChange={(names) => change({ sensors: names })} />
       )}
-      {fields.has('area') && <AreaFields datasource={datasource} id={`${id}-area`} value={query.area} districts={districts} onChange={(area) => change({ area })} />}
+      {fields.has('area') && <AreaFields datasource={datasource} id={`${id}-area`} query={query} of={ofSites} onChange={change} />}
     </InlineFieldRow>
   );
 }
