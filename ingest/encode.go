@@ -17,25 +17,17 @@ func (j *judge) write(s *sensor, r *telemetry.Reading, quantity *telemetry.Quant
 	lines := j.frame.Lines
 	o := &j.line
 	if o.sensor == s && o.domain == quantity.Domain && o.measured == r.Measured && o.channel == r.Channel && !repeated {
-		end := len(lines) - 1 - j.timeLength(r.Measured)
-		lines = append(lines[:end], ',')
+		lines = append(lines[:len(lines)-len(j.lineEnd)], ',')
 	} else {
 		*o = openLine{sensor: s, domain: quantity.Domain, channel: r.Channel, measured: r.Measured}
+		j.lineEnd = append(strconv.AppendInt(append(j.lineEnd[:0], ' '), int64(r.Measured), 10), '\n')
 		lines = append(lines, s.head(quantity.Domain, r.Channel)...)
 		j.frame.Accepted = append(j.frame.Accepted, 0)
 	}
 	lines = append(lines, quantity.Name...)
 	lines = append(lines, '=')
 	lines = appendValue(lines, r.Value)
-	lines = append(lines, ' ')
-	lines = strconv.AppendInt(lines, int64(r.Measured), 10)
-	j.frame.Lines = append(lines, '\n')
-}
-
-// timeLength is the length of a line's end: a space and the time.
-func (j *judge) timeLength(at telemetry.UnixMilli) int {
-	var digits [20]byte
-	return 1 + len(strconv.AppendInt(digits[:0], int64(at), 10))
+	j.frame.Lines = append(lines, j.lineEnd...)
 }
 
 // appendValue writes the shortest decimal that reads back as v. Most values have few decimals, and integers are written

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"time"
@@ -47,8 +46,12 @@ type judge struct {
 	messages uint64
 	message  telemetry.Message
 	from     telemetry.Origin
-	faults   []frame.Fault
-	line     openLine
+	// sender is what is remembered of from.Publisher, nil if that is not known.
+	sender *publisher
+	faults []frame.Fault
+	line   openLine
+	// lineEnd is what stands behind the last field of line: the time.
+	lineEnd []byte
 	// again is true for a message out of quarantine.
 	again bool
 }
@@ -123,12 +126,14 @@ func (j *judge) follow(directory Sensors) {
 			s.moved(registered)
 		}
 	}
-	for id := range j.publishers {
+	for id, p := range j.publishers {
+		p.sensor = nil
 		if _, registered := directory.Sensor(id); !registered && !directory.Publisher(id) {
-			j.memory.sequences[id] = j.publishers[id].last
+			j.memory.sequences[id] = p.last
 			delete(j.publishers, id)
 		}
 	}
+	j.sender = j.publishers[j.from.Publisher]
 }
 
 // startOver begins the frame anew, to judge its messages once more. What they have left in memory is no longer certain:
@@ -153,7 +158,7 @@ func (j *judge) full() bool {
 
 // add judges one message.
 func (j *judge) add(d *mqtt.Delivery) {
-	id, verdict := j.publisherOf(d.Topic)
+	p, id, verdict := j.publisherOf(d.Topic)
 	if verdict == topicIgnored {
 		return
 	}
@@ -162,10 +167,10 @@ func (j *judge) add(d *mqtt.Delivery) {
 	case verdict == topicOdd:
 		j.reject(telemetry.ReasonTopic, "", "topic is not "+j.cfg.Broker.TopicRoot+"/<publisher>/readings")
 	case d.SizeBytes > j.cfg.Broker.MaxPayloadBytes:
-		j.from.Publisher = j.intern(id)
+		j.identify(p, id)
 		j.reject(telemetry.ReasonTooLarge, "", fmt.Sprintf("payload has %d bytes, the limit is %d", d.SizeBytes, j.cfg.Broker.MaxPayloadBytes))
 	default:
-		j.from.Publisher = j.intern(id)
+		j.identify(p, id)
 		j.decode(d.Payload)
 	}
 	j.close(d)
@@ -181,7 +186,7 @@ func (j *judge) addAgain(r *retry) {
 		return
 	}
 	j.open(&r.delivery)
-	j.from.Publisher = r.publisher
+	j.from.Publisher, j.sender = r.publisher, j.publishers[r.publisher]
 	j.decodeLine(r.delivery.Payload)
 	j.close(&r.delivery)
 }
@@ -195,7 +200,7 @@ func (j *judge) addPoison(d *mqtt.Delivery, detail string) {
 }
 
 func (j *judge) open(d *mqtt.Delivery) {
-	j.from = telemetry.Origin{Received: d.Received}
+	j.from, j.sender = telemetry.Origin{Received: d.Received}, nil
 	if j.frame.Received == 0 {
 		j.frame.Received = d.Received
 	}
@@ -238,76 +243,14 @@ func (j *judge) checkAll() {
 	}
 }
 
-type topicVerdict uint8
-
-const (
-	topicReadings topicVerdict = iota
-	// topicIgnored: what a publisher and the city say to each other beside readings.
-	topicIgnored
-	topicOdd
-)
-
-var (
-	levelReadings = []byte("readings")
-	levelStatus   = []byte("status")
-	levelConfig   = []byte("config")
-	levelCommand  = []byte("command")
-	levelAnswer   = []byte("answer")
-	levelTime     = []byte("time")
-)
-
-// publisherOf reads <root>/<publisher>/readings.
-func (j *judge) publisherOf(topic []byte) ([]byte, topicVerdict) {
-	if !bytes.HasPrefix(topic, j.prefix) {
-		return nil, topicOdd
-	}
-	rest := topic[len(j.prefix):]
-	slash := bytes.IndexByte(rest, '/')
-	if slash < 0 {
-		if bytes.Equal(rest, levelTime) {
-			return nil, topicIgnored
-		}
-		return nil, topicOdd
-	}
-	id, last := rest[:slash], rest[slash+1:]
-	switch {
-	case bytes.Equal(last, levelReadings):
-		if _, known := j.publishers[telemetry.SensorID(id)]; known || telemetry.SensorID(id).Check() == nil {
-			return id, topicReadings
-		}
-	case bytes.Equal(last, levelStatus), bytes.Equal(last, levelConfig), bytes.Equal(last, levelCommand), bytes.Equal(last, levelAnswer):
-		return id, topicIgnored
-	}
-	return nil, topicOdd
-}
-
-// intern returns the publisher's id as a string that may be kept.
-func (j *judge) intern(id []byte) telemetry.SensorID {
-	if p, ok := j.publishers[telemetry.SensorID(id)]; ok {
-		return p.id
-	}
-	known := telemetry.SensorID(id)
-	if j.publishes(known) || j.renewed() && j.publishes(known) {
-		last, ever := j.memory.sequences[known]
-		j.publishers[known] = &publisher{id: known, numbers: numbers{last: last, any: ever, newest: j.memory.newest[known]}}
-	}
-	return known
-}
-
-// publishes tells whether id is that of a sensor or of a sensor's publisher.
-func (j *judge) publishes(id telemetry.SensorID) bool {
-	_, registered := j.directory.Sensor(id)
-	return registered || j.directory.Publisher(id)
-}
-
 // renewed looks for what has been registered since the frame was begun, and reports whether there is anything. A message
 // out of quarantine is judged by what is known, for its fate is told by the frame in which it began.
 func (j *judge) renewed() bool { return !j.again && j.renew != nil && j.renew() }
 
 // number notes the message's sequence number, if its publisher is known.
 func (j *judge) number(seq uint64) {
-	p, ok := j.publishers[j.from.Publisher]
-	if !ok {
+	p := j.sender
+	if p == nil {
 		return
 	}
 	j.keepNumbers(p)
@@ -329,6 +272,18 @@ func (j *judge) number(seq uint64) {
 
 // sensor returns what is remembered of a registered sensor, or nil.
 func (j *judge) sensor(id telemetry.SensorID) *sensor {
+	own := j.sender != nil && j.sender.id == id
+	if own && j.sender.sensor != nil {
+		return j.sender.sensor
+	}
+	s := j.remembered(id)
+	if own {
+		j.sender.sensor = s
+	}
+	return s
+}
+
+func (j *judge) remembered(id telemetry.SensorID) *sensor {
 	if s, ok := j.sensors[id]; ok {
 		return s
 	}
@@ -475,8 +430,8 @@ func (j *judge) countedFor(owner telemetry.SensorID) telemetry.SensorID {
 			return s.id
 		}
 	}
-	if p, ok := j.publishers[j.from.Publisher]; ok {
-		return p.id
+	if j.sender != nil {
+		return j.sender.id
 	}
 	return ""
 }

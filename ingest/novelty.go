@@ -42,9 +42,12 @@ func (t *times) see(at telemetry.UnixMilli, frame uint64) novelty {
 	if at <= t.floor {
 		return unsure
 	}
-	if n := len(t.seen); n == 0 || t.seen[n-1] < at {
+	switch n := len(t.seen); {
+	case n == 0 || t.seen[n-1] < at:
 		t.seen = append(t.seen, at)
 		return fresh
+	case t.seen[n-1] == at: // as the other readings of a message
+		return repeated
 	}
 	i, found := slices.BinarySearch(t.seen, at)
 	if found {

@@ -6,16 +6,6 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
-// publisher is what ingest remembers of whoever publishes: its sequence numbers.
-type publisher struct {
-	id telemetry.SensorID
-	numbers
-	// frame is the serial number of the frame that has its newest number at the index inSeqs; kept is that of the frame
-	// before which its numbers are kept.
-	frame, kept uint64
-	inSeqs      int
-}
-
 // numbers are the sequence numbers of a publisher. A change makes gaps anew, so that a copy stays what it was.
 type numbers struct {
 	// last is the newest sequence number, if any came, and newest the latest time that its messages have told; 0 if not known.
@@ -118,8 +108,8 @@ func (n *numbers) cover(missing int64, since func(message uint64) bool, visit fu
 // cover takes what a silence counts as missing out of what the publisher's numbers have shown to be missing since the
 // sensor was heard before: of both only the larger is missing.
 func (j *judge) cover(missing int64, heard uint64) {
-	p, ok := j.publishers[j.from.Publisher]
-	if !ok || j.again || len(p.gaps) == 0 {
+	p := j.sender
+	if p == nil || j.again || len(p.gaps) == 0 {
 		return
 	}
 	j.keepNumbers(p)
