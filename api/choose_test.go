@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/api"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 func TestHistoryOfPlaces(t *testing.T) {
@@ -34,9 +35,9 @@ func TestHistoryOfPlaces(t *testing.T) {
 		{"?bbox=13.45,-90,13.35,90", query.HistoryQuery{Sites: places{"ring"}, Quantities: quantities{intensity, speed}, Expect: 2}}, // round the world
 		{"?bbox=13,52,14,53&district=old-town", query.HistoryQuery{Sites: places{"market"}, Quantities: quantities{no2, temperature}, Expect: 3}},
 		{"?domain=safety", query.HistoryQuery{Sensors: ids{"air-1", "air-2"}, Quantities: quantities{no2, temperature}}},
-		{"?domain=safety&group=domain&step=1h", query.HistoryQuery{Quantities: quantities{no2, temperature}, Group: query.ByDomain, Step: time.Hour, Expect: 2}},
+		{"?domain=safety&group=domain&step=1h", query.HistoryQuery{Quantities: quantities{no2, temperature}, Group: query.ByDomain, Step: step.Length{Every: time.Hour}, Expect: 2}},
 		{"?quantity=no2&group=site&group=channel&step=1h&agg=max", query.HistoryQuery{
-			Quantities: quantities{no2}, Group: query.BySite | query.ByChannel, Step: time.Hour, Agg: query.Max, Expect: 1,
+			Quantities: quantities{no2}, Group: query.BySite | query.ByChannel, Step: step.Length{Every: time.Hour}, Agg: query.Max, Expect: 1,
 		}},
 		{"?site=market&quantity=no2&points=500", query.HistoryQuery{
 			Sites: places{"market"}, Quantities: quantities{no2}, Points: 500, Shortest: time.Minute, Expect: 2,
@@ -45,7 +46,7 @@ func TestHistoryOfPlaces(t *testing.T) {
 	} {
 		s.history.asked = query.HistoryQuery{}
 		s.get("/api/v1/history" + c.query).want(http.StatusOK)
-		if diff := cmp.Diff(c.want, s.history.asked, cmpopts.IgnoreFields(query.HistoryQuery{}, "From", "To")); diff != "" {
+		if diff := cmp.Diff(c.want, s.history.asked, cmpopts.IgnoreFields(query.HistoryQuery{}, "From", "To", "Zone")); diff != "" {
 			t.Errorf("%s asks (-want +got):\n%s", c.query, diff)
 		}
 	}
@@ -81,14 +82,14 @@ func TestHistoryInColumns(t *testing.T) {
 	s := start(t, nil)
 	aCity(s)
 	no2, speed, intensity := quantity(t, "no2"), quantity(t, "speed"), quantity(t, "intensity")
-	s.history.result = query.HistoryResult{Step: time.Minute, Truncated: true, Series: []query.HistorySeries{
+	s.history.result = query.HistoryResult{Step: step.Length{Every: time.Minute}, Truncated: true, Series: []query.HistorySeries{
 		{Sensor: "air-1", Quantity: no2, Channel: "a", Points: []query.Point{{Time: 60_000, Value: 1.5}, {Time: 120_000, Value: -2e-9}}},
 		{Site: "ring", Quantity: speed},
 		{District: "north", Quantity: intensity, Points: []query.Point{{Time: 0, Value: 7}}},
 	}}
 	got := decode[api.HistoryColumns](s.get("/api/v1/history?domain=traffic&format=columns&step=1m"))
 	title := func(id telemetry.QuantityID) string { return id.Quantity().Title }
-	want := api.HistoryColumns{StepMS: 60_000, Agg: "natural", Truncated: true, Series: []api.ColumnsSeries{
+	want := api.HistoryColumns{StepMS: 60_000, Step: "1m", Agg: "natural", Truncated: true, Series: []api.ColumnsSeries{
 		{
 			Sensor: "air-1", Site: "market", District: "old-town", Channel: "a", Domain: "safety", Quantity: "no2", Title: title(no2),
 			Unit: "µg/m³", Agg: "mean", Times: []int64{60_000, 120_000}, Values: []float64{1.5, -2e-9},
@@ -109,8 +110,8 @@ func TestHistoryInColumns(t *testing.T) {
 	if got := decode[api.HistoryColumns](s.get("/api/v1/history?domain=traffic&format=columns&step=1m")); got.Agg != "mean" {
 		t.Errorf("one aggregate of all series is shown as %q", got.Agg)
 	}
-	s.history.result.Step = 0
-	if got := decode[api.HistoryColumns](s.get("/api/v1/history?domain=traffic&format=columns")); got.Agg != "" || got.StepMS != 0 {
+	s.history.result.Step = step.Length{}
+	if got := decode[api.HistoryColumns](s.get("/api/v1/history?domain=traffic&format=columns")); got.Agg != "" || got.StepMS != 0 || got.Step != "" {
 		t.Errorf("readings as they are have the aggregate %q and a step of %d ms", got.Agg, got.StepMS)
 	}
 	if got := decode[api.HistoryColumns](s.get("/api/v1/history?site=nowhere&format=columns")); len(got.Series) != 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // defaultHistory is how far back a history goes where the request does not say.
@@ -26,7 +27,7 @@ type historyInput struct {
 	Channel  string   `query:"channel" maxLength:"32" doc:"Only this channel; given but empty, readings without a channel."`
 	From     string   `query:"from" maxLength:"40" doc:"Begin, included: RFC 3339, Unix milliseconds, or relative like -24h or -7d. Without it, 24 hours before the end." example:"-24h"`
 	To       string   `query:"to" maxLength:"40" doc:"End, excluded; now without it." example:"now"`
-	Step     string   `query:"step" maxLength:"20" doc:"Combine the readings of each step, like 30s, 5m, 1h or 1d; 0 or without it, the readings as they are." example:"5m"`
+	Step     string   `query:"step" maxLength:"20" doc:"Combine the readings of each step: 30s, 5m, 1h, or days, weeks, months and years of the city's calendar: 1d, 1w, 1mo, 1y; 0 or without it, the readings as they are." example:"5m"`
 	Points   int      `query:"points" minimum:"0" maximum:"10000" doc:"In place of step: the shortest round step with which no series has more points, all series fit into one answer, and no sensor reports less often."`
 	Agg      string   `query:"agg" enum:"mean,min,max,sum,count,p50,p95" doc:"How to combine them. Without it, sum for counts, max for counters, mean for the rest."`
 	Group    []string `query:"group,explode" maxItems:"5" enum:"sensor,site,district,channel,domain" doc:"Keep readings of a quantity apart by these, and combine over the others; may repeat. Without it, by sensor and channel. It needs step or points."`
@@ -99,11 +100,11 @@ func (s *Server) historyQuery(in *historyInput, now time.Time) (q query.HistoryQ
 		return q, err
 	}
 	q.From, q.To = from.Time(), to.Time()
-	step, ok := readDuration(in.Step)
-	if in.Step != "" && !ok {
-		return q, badQuery("step", in.Step, "%q is not a duration; use for instance 30s, 5m, 1h or 1d", cut(in.Step))
+	length, ok := step.Parse(in.Step)
+	if !ok {
+		return q, badQuery("step", in.Step, "%q is not a duration; use for instance 30s, 5m, 1h, 1d, 1w, 1mo or 1y", cut(in.Step))
 	}
-	q.Step, q.Points = step, in.Points
+	q.Step, q.Zone, q.Points = length, s.zone, in.Points
 	err = s.chooseHistory(in, &q)
 	return q, err
 }

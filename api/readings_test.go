@@ -17,6 +17,7 @@ import (
 	"github.com/lamppost-city/lamppost/api"
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 func TestCityAndQuantities(t *testing.T) {
@@ -258,7 +259,11 @@ func TestFiguresCountSensorsThatAreNotSilent(t *testing.T) {
 }
 
 func TestHistory(t *testing.T) {
-	s := start(t, nil)
+	lisbon, err := time.LoadLocation("Europe/Lisbon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(s *server) { s.cfg.CityZone = lisbon.String() })
 	aCity(s)
 	no2, temperature := quantity(t, "no2"), quantity(t, "temperature")
 	s.history.result = query.HistoryResult{Truncated: true, Series: []query.HistorySeries{
@@ -274,7 +279,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	asked := s.history.asked
-	if !reflect.DeepEqual(asked.Quantities, []telemetry.QuantityID{no2, temperature}) || asked.Channel != nil || asked.Step != 0 {
+	if !reflect.DeepEqual(asked.Quantities, []telemetry.QuantityID{no2, temperature}) || asked.Channel != nil || !asked.Step.IsZero() {
 		t.Errorf("without parameters it asks %+v", asked)
 	}
 	if span := asked.To.Sub(asked.From); span != 24*time.Hour || time.Since(asked.To) > time.Minute {
@@ -297,12 +302,13 @@ func TestHistory(t *testing.T) {
 	}{
 		{"?sensor=air-2&sensor=air-1&quantity=no2&quantity=temperature" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-1", "air-2"}, Quantities: []telemetry.QuantityID{no2, temperature}, From: from, To: to}},
 		{"?sensor=air-1,gone-1&quantity=no2,no2" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-1", "gone-1"}, Quantities: []telemetry.QuantityID{no2}, From: from, To: to}},
-		{"?sensor=air-2&channel=&agg=p95&step=5m" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &empty, Agg: query.P95, Step: 5 * time.Minute, From: from, To: to}},
-		{"?sensor=air-2&channel=lane1&agg=mean&step=1d" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &lane, Agg: query.Mean, Step: 24 * time.Hour, From: from, To: to}},
+		{"?sensor=air-2&channel=&agg=p95&step=5m" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &empty, Agg: query.P95, Step: step.Length{Every: 5 * time.Minute}, From: from, To: to}},
+		{"?sensor=air-2&channel=lane1&agg=mean&step=1d" + span, query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, Channel: &lane, Agg: query.Mean, Step: step.Length{Days: 1}, From: from, To: to}},
 		{"?sensor=air-2&step=0&from=1772323200000&to=2026-03-02T01:00:00+01:00", query.HistoryQuery{Sensors: []telemetry.SensorID{"air-2"}, Quantities: []telemetry.QuantityID{no2}, From: from, To: to}},
 	} {
 		s.get("/api/v1/history" + c.query).want(http.StatusOK)
-		if diff := cmp.Diff(c.want, s.history.asked); diff != "" {
+		c.want.Zone = lisbon
+		if diff := cmp.Diff(c.want, s.history.asked, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); diff != "" {
 			t.Errorf("%s asks (-want +got):\n%s", c.query, diff)
 		}
 	}

@@ -32,7 +32,8 @@ type HistorySeries struct {
 
 // HistoryColumns describes what historyColumns sends.
 type HistoryColumns struct {
-	StepMS    int64           `json:"step_ms" doc:"Length of a step in milliseconds; 0 for readings as they are."`
+	StepMS    int64           `json:"step_ms" doc:"Length of a step in milliseconds, of a month or year that of the shortest; 0 for readings as they are."`
+	Step      string          `json:"step" doc:"The step as it can be asked for; empty for readings as they are."`
 	Agg       string          `json:"agg" doc:"How readings were combined; natural where it differs among the series, empty for readings as they are."`
 	Truncated bool            `json:"truncated" doc:"Whether points or series were left out because there are too many; ask for less, or a longer step."`
 	Series    []ColumnsSeries `json:"series" nullable:"false"`
@@ -137,7 +138,9 @@ func writePieces(w io.Writer, piece []byte, n int, appendOne func(dst []byte, i 
 
 func (b *historyColumns) writeJSON(w io.Writer) error {
 	piece := append(make([]byte, 0, pieceBytes+1024), `{"step_ms":`...)
-	piece = strconv.AppendInt(piece, b.result.Step.Milliseconds(), 10)
+	piece = strconv.AppendInt(piece, b.result.Step.Shortest().Milliseconds(), 10)
+	piece = append(piece, `,"step":`...)
+	piece = appendString(piece, b.result.Step.String())
 	piece = append(piece, `,"agg":`...)
 	piece = appendString(piece, b.commonAgg())
 	piece = append(piece, `,"truncated":`...)
@@ -170,7 +173,7 @@ func (b *historyColumns) writeJSON(w io.Writer) error {
 
 // aggOf names how a series' readings were combined.
 func (b *historyColumns) aggOf(series *query.HistorySeries) string {
-	if b.result.Step == 0 {
+	if b.result.Step.IsZero() {
 		return ""
 	}
 	return b.agg.Of(series.Quantity.Quantity()).String()
@@ -178,7 +181,7 @@ func (b *historyColumns) aggOf(series *query.HistorySeries) string {
 
 // commonAgg is the aggregate of all series.
 func (b *historyColumns) commonAgg() string {
-	if b.agg != query.Natural && b.result.Step != 0 {
+	if b.agg != query.Natural && !b.result.Step.IsZero() {
 		return b.agg.String()
 	}
 	common := ""
@@ -203,7 +206,7 @@ func (b *historyColumns) appendHead(dst []byte, series *query.HistorySeries) []b
 		district = at.District
 	}
 	unit := q.Unit.Symbol
-	if b.agg == query.Count && b.result.Step != 0 {
+	if b.agg == query.Count && !b.result.Step.IsZero() {
 		unit = ""
 	}
 	dst = append(dst, '{')

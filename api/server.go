@@ -33,8 +33,9 @@ type Server struct {
 	gate    *gate
 	live    *feed
 	handler http.Handler
-	queries chan struct{} // holds one element per running store query
-	writes  chan struct{} // holds one element while an import or replay runs
+	zone    *time.Location // the city's
+	queries chan struct{}  // holds one element per running store query
+	writes  chan struct{}  // holds one element while an import or replay runs
 	encode  *encoder
 	// inProgress is held for reading by every request.
 	inProgress sync.RWMutex
@@ -52,6 +53,10 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if err := deps.check(); err != nil {
 		return nil, err
 	}
+	zone, err := time.LoadLocation(cfg.CityZone)
+	if err != nil {
+		return nil, fmt.Errorf("find the city's time zone: %w", err)
+	}
 	m, err := newMetrics(deps.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("register api metrics: %w", err)
@@ -59,6 +64,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		cfg: cfg, deps: deps, log: log, metrics: m,
 		gate:    newGate(cfg, deps.Token, m),
+		zone:    zone,
 		queries: make(chan struct{}, cfg.MaxQueries),
 		writes:  make(chan struct{}, 1),
 		encode:  newEncoder(),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // Agg is how the readings of one step become one value.
@@ -75,37 +76,45 @@ func (a Agg) call(field string) string {
 }
 
 // AutoStep returns the shortest step of a round length with which [from, to) has at most maxPoints steps.
-func AutoStep(from, to time.Time, maxPoints int) time.Duration {
+func AutoStep(from, to time.Time, maxPoints int) step.Length {
 	return autoStep(from, to, maxPoints, 0)
 }
 
-func autoStep(from, to time.Time, maxPoints int, shortest time.Duration) time.Duration {
-	const day = 24 * time.Hour
-	steps := []time.Duration{
+// roundSteps are the lengths that autoStep chooses from.
+func roundSteps() []step.Length {
+	var all []step.Length
+	for _, every := range []time.Duration{
 		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
 		time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 7 * day,
+		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+	} {
+		all = append(all, step.Length{Every: every})
 	}
+	return append(all, step.Length{Days: 1}, step.Length{Days: 7}, step.Length{Months: 1}, step.Length{Months: 3})
+}
+
+func autoStep(from, to time.Time, maxPoints int, shortest time.Duration) step.Length {
 	span := to.Sub(from)
 	points := int64(max(maxPoints, 2))
-	var fits time.Duration
-	for _, step := range steps {
+	var fits step.Length
+	for _, one := range roundSteps() {
+		length := one.Shortest()
 		// One more than the span holds: the first and the last may be cut.
-		if step < shortest || int64(span/step)+1 >= points {
+		if length < shortest || int64(span/length)+1 >= points {
 			continue
 		}
-		if fits == 0 {
-			fits = step
+		if fits.IsZero() {
+			fits = one
 		}
 		// Steps of whole cadences have as many reports each, so that sums do not go up and down.
-		if shortest > 0 && step%shortest == 0 && step <= 6*fits {
-			return step
+		if shortest > 0 && length%shortest == 0 && length <= 6*fits.Shortest() {
+			return one
 		}
 	}
-	if fits > 0 {
+	if !fits.IsZero() {
 		return fits
 	}
-	const month = 28 * day
-	months := max(int64(span/month)/(points-1), int64((shortest-1)/month)) + 1
-	return time.Duration(months) * month
+	const year = 365 * 24 * time.Hour
+	years := max(int64(span/year)/(points-1), int64((shortest-1)/year)) + 1
+	return step.Length{Months: 12 * int(years)}
 }

@@ -162,14 +162,18 @@ func floorDiv(n, by int64) int64 {
 
 func ceilDiv(n, by int64) int64 { return -floorDiv(-n, by) }
 
-// split sorts the rows of series into blocks by their number since 1970. Its memory is its own.
-func split(all []store.Series, length time.Duration) map[int64][]store.Series {
+// split sorts the rows of series into blocks by their number, which begin an offset after whole multiples of their length since
+// 1970. Its memory is its own.
+func split(all []store.Series, length, offset time.Duration) map[int64][]store.Series {
 	parts := make(map[int64][]store.Series)
+	numberOf := func(t telemetry.UnixMilli) int64 {
+		return floorDiv(int64(t)-offset.Milliseconds(), length.Milliseconds())
+	}
 	for i := range all {
 		s := &all[i]
 		for from := 0; from < len(s.Times); {
-			number, to := floorDiv(int64(s.Times[from]), length.Milliseconds()), from+1
-			for to < len(s.Times) && floorDiv(int64(s.Times[to]), length.Milliseconds()) == number {
+			number, to := numberOf(s.Times[from]), from+1
+			for to < len(s.Times) && numberOf(s.Times[to]) == number {
 				to++
 			}
 			part := store.Series{Measurement: s.Measurement, Tags: s.Tags, Columns: s.Columns, Times: slices.Clone(s.Times[from:to])}

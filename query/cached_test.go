@@ -17,6 +17,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/store"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // watched passes questions on and notes them.
@@ -58,7 +59,13 @@ func TestKeptHistoryIsThatOfTheStore(t *testing.T) {
 	kept := query.NewHistory(cfg, c, prometheus.NewRegistry())
 	cfg.CacheBytes = 0
 	plain := query.NewHistory(cfg, c, prometheus.NewRegistry())
-	const span = 4 * 24 * time.Hour
+	const span = 45 * 24 * time.Hour
+	var steps []step.Length
+	for _, text := range []string{"1m", "10m", "45m", "1h", "3h", "6h", "1d", "2d", "1w", "1mo"} {
+		one, _ := step.Parse(text)
+		steps = append(steps, one)
+	}
+	zones := []*time.Location{nil, zoneOf(t, "America/New_York"), zoneOf(t, "Asia/Kolkata")}
 	readings := func(n int) {
 		var all []telemetry.Reading
 		var minutes []int64
@@ -78,8 +85,11 @@ func TestKeptHistoryIsThatOfTheStore(t *testing.T) {
 			Sensors:    []telemetry.SensorID{"loop-0", "loop-1", "loop-2"}[:1+random.IntN(3)],
 			Quantities: []telemetry.QuantityID{speed, intensity}[:1+random.IntN(2)],
 			From:       from, To: from.Add(time.Minute + time.Duration(random.Int64N(int64(2*24*time.Hour)))),
-			Step: []time.Duration{time.Minute, 10 * time.Minute, 45 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour}[random.IntN(6)],
-			Agg:  []query.Agg{query.Natural, query.Max, query.Count, query.P95}[random.IntN(4)],
+			Step: steps[random.IntN(len(steps))], Zone: zones[random.IntN(len(zones))],
+			Agg: []query.Agg{query.Natural, query.Max, query.Count, query.P95}[random.IntN(4)],
+		}
+		if q.Step.Shortest() >= time.Hour && random.IntN(2) == 0 {
+			q.To = from.Add(time.Duration(random.Int64N(int64(span))))
 		}
 		if random.IntN(3) == 0 {
 			q.Sensors, q.Group = nil, query.ByDistrict
@@ -112,7 +122,7 @@ func TestOnlyWhatIsNotKeptIsAsked(t *testing.T) {
 	h := query.NewHistory(query.DefaultConfig(), store, prometheus.NewRegistry())
 	ask := query.HistoryQuery{
 		Sensors: []telemetry.SensorID{"loop-1"}, Quantities: []telemetry.QuantityID{id(t, "speed")},
-		From: midnight, To: midnight.Add(48 * time.Hour), Step: time.Hour,
+		From: midnight, To: midnight.Add(48 * time.Hour), Step: step.Length{Every: time.Hour},
 	}
 	// asks answers the question and says from when to when the store was asked, in hours since midnight.
 	asks := func(q query.HistoryQuery) string {
@@ -121,7 +131,7 @@ func TestOnlyWhatIsNotKeptIsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got.Series) != 1 || time.Duration(len(got.Series[0].Points)) != (q.To.Sub(q.From)+q.Step-1)/q.Step {
+		if len(got.Series) != 1 || time.Duration(len(got.Series[0].Points)) != (q.To.Sub(q.From)+q.Step.Every-1)/q.Step.Every {
 			t.Fatalf("answer is %+v", got)
 		}
 		var parts []string
@@ -162,7 +172,7 @@ func TestOnlyWhatIsNotKeptIsAsked(t *testing.T) {
 	expect("after that all is quiet", "", ask)
 
 	odd := ask
-	odd.Step = 7 * time.Hour
+	odd.Step = step.Length{Every: 7 * time.Hour}
 	odd.From, odd.To = midnight, midnight.Add(7*time.Hour)
 	store.take()
 	if _, err := h.History(t.Context(), odd); err != nil || len(store.take()) != 1 {
@@ -191,7 +201,7 @@ func TestKeptHistoryIsBoundedInAgeAndBytes(t *testing.T) {
 		h := query.NewHistory(cfg, store, metrics)
 		ask := query.HistoryQuery{
 			Sensors: []telemetry.SensorID{"loop-1"}, Quantities: []telemetry.QuantityID{id(t, "speed")},
-			From: noon, To: noon.Add(24 * time.Hour), Step: time.Minute,
+			From: noon, To: noon.Add(24 * time.Hour), Step: step.Length{Every: time.Minute},
 		}
 		asked := func() int {
 			t.Helper()

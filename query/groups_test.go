@@ -13,6 +13,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // streets has two sites in two districts, and a sensor that has moved from one to the other.
@@ -52,7 +53,7 @@ func TestHistoryIsChosenByPlaceAndCombinedByGroup(t *testing.T) {
 		},
 		{
 			"everything of a quantity becomes one series",
-			query.HistoryQuery{Group: query.ByDomain, Quantities: []telemetry.QuantityID{speed, intensity}, Step: time.Minute},
+			query.HistoryQuery{Group: query.ByDomain, Quantities: []telemetry.QuantityID{speed, intensity}, Step: step.Length{Every: time.Minute}},
 			[]query.HistorySeries{
 				{Quantity: intensity, Points: points(0, 7)},
 				{Quantity: speed, Points: points(0, 27.4, 60_000, 90)},
@@ -60,7 +61,7 @@ func TestHistoryIsChosenByPlaceAndCombinedByGroup(t *testing.T) {
 		},
 		{
 			"by site, without a place as well",
-			query.HistoryQuery{Group: query.BySite, Step: time.Minute, Agg: query.Max},
+			query.HistoryQuery{Group: query.BySite, Step: step.Length{Every: time.Minute}, Agg: query.Max},
 			[]query.HistorySeries{
 				{Quantity: speed, Points: points(0, 7)},
 				{Site: "quay", Quantity: speed, Points: points(0, 40, 60_000, 90)},
@@ -69,7 +70,7 @@ func TestHistoryIsChosenByPlaceAndCombinedByGroup(t *testing.T) {
 		},
 		{
 			"by district and channel, of one district",
-			query.HistoryQuery{Group: query.ByDistrict | query.ByChannel, Districts: []string{"north"}, Step: time.Hour, Agg: query.P50},
+			query.HistoryQuery{Group: query.ByDistrict | query.ByChannel, Districts: []string{"north"}, Step: step.Length{Every: time.Hour}, Agg: query.P50},
 			[]query.HistorySeries{
 				{District: "north", Quantity: speed, Points: points(0, 60)},
 				{District: "north", Quantity: speed, Channel: "1", Points: points(0, 10)},
@@ -78,7 +79,7 @@ func TestHistoryIsChosenByPlaceAndCombinedByGroup(t *testing.T) {
 		},
 		{
 			"channels of a sensor are combined",
-			query.HistoryQuery{Group: query.BySensor, Sensors: []telemetry.SensorID{"loop-1"}, Step: time.Hour},
+			query.HistoryQuery{Group: query.BySensor, Sensors: []telemetry.SensorID{"loop-1"}, Step: step.Length{Every: time.Hour}},
 			[]query.HistorySeries{{Sensor: "loop-1", Quantity: speed, Points: points(0, 15)}},
 		},
 	} {
@@ -110,16 +111,17 @@ func TestStepIsChosenForPoints(t *testing.T) {
 		points   int
 		shortest time.Duration
 		expect   int
-		want     time.Duration
+		want     step.Length
 	}{
-		{"the shortest that fits", day, 500, 0, 1, 5 * time.Minute},
-		{"of whole cadences", 2 * time.Hour, 500, 20 * time.Second, 1, time.Minute},
-		{"of whole cadences, the shortest", 2 * time.Hour, 500, time.Minute, 1, time.Minute},
-		{"never shorter than asked for", time.Hour, 500, 45 * time.Second, 1, time.Minute},
-		{"also where that is long", time.Hour, 500, 40 * day, 1, 56 * day},
-		{"all series fit into one answer", 30 * day, 500, 0, 10, 12 * time.Hour},
-		{"more series than points", 30 * day, 500, 0, 5000, 7 * 4 * day * 2},
-		{"at most a week or four", 366 * day, 20, 0, 1, 28 * day},
+		{"the shortest that fits", day, 500, 0, 1, step.Length{Every: 5 * time.Minute}},
+		{"of whole cadences", 2 * time.Hour, 500, 20 * time.Second, 1, step.Length{Every: time.Minute}},
+		{"of whole cadences, the shortest", 2 * time.Hour, 500, time.Minute, 1, step.Length{Every: time.Minute}},
+		{"never shorter than asked for", time.Hour, 500, 45 * time.Second, 1, step.Length{Every: time.Minute}},
+		{"also where that is long", time.Hour, 500, 40 * day, 1, step.Length{Months: 3}},
+		{"all series fit into one answer", 30 * day, 500, 0, 10, step.Length{Every: 12 * time.Hour}},
+		{"more series than points", 30 * day, 500, 0, 5000, step.Length{Months: 3}},
+		{"of days, weeks and months", 366 * day, 20, 0, 1, step.Length{Months: 1}},
+		{"of years", 40 * 366 * day, 20, 0, 1, step.Length{Months: 36}},
 	} {
 		t.Run(one.rule, func(t *testing.T) {
 			got, err := h.History(context.Background(), query.HistoryQuery{
@@ -139,11 +141,11 @@ func TestStepIsChosenForPoints(t *testing.T) {
 func TestWrongChoiceIsTheAskersFault(t *testing.T) {
 	cfg := query.DefaultConfig()
 	cfg.MaxPlaces = 2
-	good := query.HistoryQuery{Sites: []string{"ring"}, Quantities: []telemetry.QuantityID{id(t, "speed")}, From: noon, To: noon.Add(time.Hour), Step: time.Minute}
+	good := query.HistoryQuery{Sites: []string{"ring"}, Quantities: []telemetry.QuantityID{id(t, "speed")}, From: noon, To: noon.Add(time.Hour), Step: step.Length{Every: time.Minute}}
 	for param, spoil := range map[string]func(*query.HistoryQuery){
 		"sensor: is missing": func(q *query.HistoryQuery) { q.Sites, q.Group = nil, query.BySensor|query.BySite },
 		"site: chooses 3":    func(q *query.HistoryQuery) { q.Districts = []string{"north", "south"} },
-		"group: combines":    func(q *query.HistoryQuery) { q.Group, q.Step = query.BySensor, 0 },
+		"group: combines":    func(q *query.HistoryQuery) { q.Group, q.Step = query.BySensor, step.Length{} },
 		"points: is 10":      func(q *query.HistoryQuery) { q.Points = 10 },
 		"points: is -1":      func(q *query.HistoryQuery) { q.Points = -1 },
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/store"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // HistoryQuery asks for readings of the past.
@@ -24,12 +25,14 @@ type HistoryQuery struct {
 	Channel *string
 	// From is included, To is not. Both are cut to milliseconds.
 	From, To time.Time
-	// Step combines readings into steps that begin at whole multiples of it since 1970 in UTC, so the first step may begin
-	// before From; 0 asks for the readings themselves, unless Points is set.
-	Step time.Duration
+	// Step combines readings into steps, of which the first may begin before From; the zero Step asks for the readings
+	// themselves, unless Points is set.
+	Step step.Length
+	// Zone is where days, weeks, months and years begin at midnight; nil is UTC.
+	Zone *time.Location
 	// Points, if not 0, has the shortest step of AutoStep chosen that makes at most so many of each series, leaves room for
 	// all of them, and is not shorter than Shortest, which it holds a whole number of times where such a step is at most six
-	// times as long. Step must be 0 then.
+	// times as long. Step must be zero then.
 	Points   int
 	Shortest time.Duration
 	Agg      Agg
@@ -44,7 +47,7 @@ type HistoryQuery struct {
 type HistoryResult struct {
 	Series []HistorySeries
 	// Step is the one of the question, or the one that was chosen.
-	Step time.Duration
+	Step step.Length
 	// Truncated is true where points or series were left out because there are more than the limits allow. Points that are
 	// left out are the last of a series.
 	Truncated bool
@@ -127,6 +130,7 @@ func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, e
 		q.Step = autoStep(q.From, q.To, min(q.Points, share), max(q.Shortest, h.cfg.MinStep))
 	}
 	c := collector{cfg: h.cfg, perSeries: share, series: map[seriesKey]*HistorySeries{}}
+	runs := runsOf(q)
 	for _, domain := range telemetry.Domains() {
 		// Quantities whose means are made in different ways cannot be asked for in one statement.
 		for _, mean := range []telemetry.Mean{telemetry.Arithmetic, telemetry.Energetic, telemetry.Circular} {
@@ -135,10 +139,16 @@ func (h *History) History(ctx context.Context, q HistoryQuery) (HistoryResult, e
 				continue
 			}
 			c.rows = map[rowKey]int{}
-			c.turns = mean == telemetry.Circular && q.Step > 0
-			err := h.answer(ctx, domain, quantities, q, c.perSeries+1, func(s store.Series) error { return c.add(s, quantities) })
-			if err != nil && !errors.Is(err, errFull) {
-				return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
+			c.turns = mean == telemetry.Circular && !q.Step.IsZero()
+			what := asked{domain: domain, quantities: quantities, query: &q, limit: c.perSeries + 1}
+			for _, one := range runs {
+				err := h.answer(ctx, what, one, func(s store.Series) error { return c.add(s, quantities) })
+				if errors.Is(err, errFull) {
+					break
+				}
+				if err != nil {
+					return HistoryResult{}, fmt.Errorf("ask the store for readings of %s: %w", domain, err)
+				}
 			}
 		}
 	}
@@ -209,16 +219,16 @@ func (h *History) checkTimes(q HistoryQuery, fault func(param, format string, ar
 		fault("from", "and to must be between %s and %s", earliest.Format(time.DateOnly), latest.Format(time.DateOnly))
 	case span > h.cfg.MaxRange:
 		fault("from", "is %.0f days before to; at most %.0f are allowed", span.Hours()/24, h.cfg.MaxRange.Hours()/24)
-	case q.Step > 0 && span/q.Step >= time.Duration(h.cfg.MaxPoints):
+	case !q.Step.IsZero() && span/q.Step.Shortest() >= time.Duration(h.cfg.MaxPoints):
 		fault("step", "of %s makes more than %d steps; use at least %s", q.Step, h.cfg.MaxPoints, AutoStep(q.From, q.To, h.cfg.MaxPoints))
 	}
-	if q.Step < 0 || q.Step > 0 && (q.Step < h.cfg.MinStep || q.Step%time.Millisecond != 0) {
+	if least := q.Step.Shortest(); !q.Step.IsZero() && (least < h.cfg.MinStep || least%time.Millisecond != 0) {
 		fault("step", "is %s; use 0 for readings as they are, or at least %s", q.Step, h.cfg.MinStep)
 	}
-	if q.Points < 0 || q.Points > 0 && q.Step != 0 {
+	if q.Points < 0 || q.Points > 0 && !q.Step.IsZero() {
 		fault("points", "is %d beside a step of %s; name one of the two, points of at least 1", q.Points, q.Step)
 	}
-	if q.Step == 0 && q.Points == 0 && (!q.Group.keeps(BySensor) || !q.Group.keeps(ByChannel)) {
+	if q.Step.IsZero() && q.Points == 0 && (!q.Group.keeps(BySensor) || !q.Group.keeps(ByChannel)) {
 		fault("group", "combines readings, which needs steps; name step or points as well, or group by sensor and channel")
 	}
 }

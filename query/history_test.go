@@ -18,6 +18,7 @@ import (
 	"github.com/lamppost-city/lamppost/store/influx"
 	"github.com/lamppost-city/lamppost/store/storetest"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // noon is not a whole multiple of a day.
@@ -88,7 +89,7 @@ func TestHistoryIsWhatWasStored(t *testing.T) {
 		},
 		{
 			"each quantity has its natural aggregate",
-			query.HistoryQuery{Sensors: sensors[:1], Quantities: []telemetry.QuantityID{speed, intensity}, Channel: &lane, Step: time.Minute},
+			query.HistoryQuery{Sensors: sensors[:1], Quantities: []telemetry.QuantityID{speed, intensity}, Channel: &lane, Step: step.Length{Every: time.Minute}},
 			[]query.HistorySeries{
 				{Sensor: "loop-1", Quantity: intensity, Channel: "1", Points: points(0, 9)},
 				{Sensor: "loop-1", Quantity: speed, Channel: "1", Points: points(0, 55, 60_000, 10)},
@@ -104,7 +105,7 @@ func TestHistoryIsWhatWasStored(t *testing.T) {
 		},
 		{
 			"nothing is no series",
-			query.HistoryQuery{Sensors: []telemetry.SensorID{"loop-7"}, Quantities: []telemetry.QuantityID{speed}, Step: time.Hour},
+			query.HistoryQuery{Sensors: []telemetry.SensorID{"loop-7"}, Quantities: []telemetry.QuantityID{speed}, Step: step.Length{Every: time.Hour}},
 			nil,
 		},
 	} {
@@ -125,7 +126,7 @@ func TestHistoryIsWhatWasStored(t *testing.T) {
 func TestStepsHoldTheAggregateOfTheirReadings(t *testing.T) {
 	c := start(t)
 	random := rand.New(rand.NewPCG(1, 2))
-	const step = 7 * time.Minute
+	const every = 7 * time.Minute
 	from, to := noon.Add(-time.Hour), noon.Add(time.Hour)
 	values := map[telemetry.UnixMilli][]float64{}
 	var all []telemetry.Reading
@@ -133,7 +134,7 @@ func TestStepsHoldTheAggregateOfTheirReadings(t *testing.T) {
 		r := reading(t, "loop-1", "speed", "", float64(random.IntN(1000))/8, telemetry.MilliOf(at))
 		all = append(all, r)
 		if !at.Before(from) && at.Before(to) {
-			bucket := r.Measured - r.Measured%telemetry.UnixMilli(step.Milliseconds())
+			bucket := r.Measured - r.Measured%telemetry.UnixMilli(every.Milliseconds())
 			values[bucket] = append(values[bucket], r.Value)
 		}
 	}
@@ -160,7 +161,7 @@ func TestStepsHoldTheAggregateOfTheirReadings(t *testing.T) {
 		}
 		slices.SortFunc(want, func(a, b query.Point) int { return int(a.Time - b.Time) })
 		got, err := h.History(context.Background(), query.HistoryQuery{
-			Sensors: []telemetry.SensorID{"loop-1"}, Quantities: []telemetry.QuantityID{id(t, "speed")}, From: from, To: to, Step: step, Agg: agg,
+			Sensors: []telemetry.SensorID{"loop-1"}, Quantities: []telemetry.QuantityID{id(t, "speed")}, From: from, To: to, Step: step.Length{Every: every}, Agg: agg,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +208,7 @@ func TestLongHistoryIsTruncatedAndSaysSo(t *testing.T) {
 		t.Run(one.rule, func(t *testing.T) {
 			cfg := query.DefaultConfig()
 			cfg.MaxPoints, cfg.MaxSeries = one.maxPoints, one.maxSeries
-			ask.Sensors, ask.Step, ask.Quantities = one.sensors, one.step, nil
+			ask.Sensors, ask.Step, ask.Quantities = one.sensors, step.Length{Every: one.step}, nil
 			for _, name := range one.quantities {
 				ask.Quantities = append(ask.Quantities, id(t, name))
 			}
@@ -245,10 +246,13 @@ func TestWrongQuestionIsTheAskersFault(t *testing.T) {
 		"from: must be before": func(q *query.HistoryQuery) { q.To = q.From },
 		"from: and to":         func(q *query.HistoryQuery) { q.From = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"from: is 5":           func(q *query.HistoryQuery) { q.From = q.To.AddDate(-160, 0, 0) },
-		"step: of 36s":         func(q *query.HistoryQuery) { q.Step = 36 * time.Second },
-		"step: is -1s":         func(q *query.HistoryQuery) { q.Step = -time.Second },
-		"step: is 1ms":         func(q *query.HistoryQuery) { q.Step = time.Millisecond; q.To = q.From.Add(time.Millisecond) },
-		"agg: is unknown":      func(q *query.HistoryQuery) { q.Agg = 200 },
+		"step: of 36s":         func(q *query.HistoryQuery) { q.Step = step.Length{Every: 36 * time.Second} },
+		"step: is -1s":         func(q *query.HistoryQuery) { q.Step = step.Length{Every: -time.Second} },
+		"step: is 1ms": func(q *query.HistoryQuery) {
+			q.Step = step.Length{Every: time.Millisecond}
+			q.To = q.From.Add(time.Millisecond)
+		},
+		"agg: is unknown": func(q *query.HistoryQuery) { q.Agg = 200 },
 	} {
 		q := good
 		spoil(&q)
@@ -264,20 +268,21 @@ func TestAutoStepIsTheShortestThatFits(t *testing.T) {
 	for _, c := range []struct {
 		span   time.Duration
 		points int
-		want   time.Duration
+		want   string
 	}{
-		{time.Minute, 1000, time.Second},
-		{time.Hour, 400, 10 * time.Second},
-		{time.Hour, 60, 2 * time.Minute},
-		{24 * time.Hour, 500, 5 * time.Minute},
-		{7 * 24 * time.Hour, 500, 30 * time.Minute},
-		{366 * 24 * time.Hour, 500, 24 * time.Hour},
-		{10 * 366 * 24 * time.Hour, 100, 2 * 28 * 24 * time.Hour},
-		{0, 10, time.Second},
+		{time.Minute, 1000, "1s"},
+		{time.Hour, 400, "10s"},
+		{time.Hour, 60, "2m"},
+		{24 * time.Hour, 500, "5m"},
+		{7 * 24 * time.Hour, 500, "30m"},
+		{366 * 24 * time.Hour, 500, "1d"},
+		{10 * 366 * 24 * time.Hour, 100, "3mo"},
+		{100 * 366 * 24 * time.Hour, 100, "2y"},
+		{0, 10, "1s"},
 	} {
 		from := noon
 		got := query.AutoStep(from, from.Add(c.span), c.points)
-		if got != c.want || c.span/got+1 > time.Duration(c.points) {
+		if got.String() != c.want || c.span/got.Shortest()+1 > time.Duration(c.points) {
 			t.Errorf("AutoStep of %s in %d points = %s, want %s", c.span, c.points, got, c.want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // TestMeansAreThoseOfTheirQuantities holds what a planner would publish: two levels of 50 and 90 dB are on average as loud as
@@ -45,7 +46,7 @@ safety,sensor=mast laeq=70,wind_direction=90,temperature=5 1772625660000
 		{"as they are", []telemetry.SensorID{"mast"}, 0, query.Mean, 0, map[string]float64{"laeq": 50, "temperature": 1, "wind_direction": 350}},
 	} {
 		got, err := h.History(context.Background(), query.HistoryQuery{
-			Sensors: one.sensors, Quantities: quantities, From: from, To: from.Add(time.Hour), Step: one.step, Group: one.group, Agg: one.agg,
+			Sensors: one.sensors, Quantities: quantities, From: from, To: from.Add(time.Hour), Step: step.Length{Every: one.step}, Group: one.group, Agg: one.agg,
 		})
 		if err != nil {
 			t.Fatal(err)

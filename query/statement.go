@@ -54,38 +54,42 @@ func (g Group) tags() []string {
 	return tags
 }
 
-// statement writes the question in InfluxQL, with a column for each quantity, in their order. Where they are averaged, they
-// have one and the same Mean.
-func statement(domain telemetry.Domain, quantities []*telemetry.Quantity, q HistoryQuery, limit int) string {
-	from := influx.QuoteIdent(domain.String()) + " WHERE " + conditions(q)
+// statement writes a run of a question in InfluxQL, with a column for each quantity, in their order. Where they are averaged,
+// they have one and the same Mean. A limit of 0 is none.
+func (a asked) statement(r run, limit int) string {
+	from := influx.QuoteIdent(a.domain.String()) + " WHERE " + conditions(a.query, r)
 	var columns, parts []string
-	for _, one := range quantities {
+	for _, one := range a.quantities {
 		field := influx.QuoteIdent(one.Name)
-		mean, inParts := meanInParts(one, q)
+		mean, inParts := meanInParts(one, a.query.Agg)
 		switch {
-		case q.Step == 0:
+		case r.every == 0:
 			columns = append(columns, field)
 		case inParts:
 			columns = append(columns, mean.Whole+" AS "+field)
 			parts = append(parts, mean.Parts)
 		default:
-			columns = append(columns, q.Agg.Of(one).call(field)+" AS "+field)
+			columns = append(columns, a.query.Agg.Of(one).call(field)+" AS "+field)
 		}
 	}
 	if len(parts) > 0 {
 		all := (BySensor | BySite | ByDistrict | ByChannel).tags()
-		from = fmt.Sprintf("(SELECT %s FROM %s GROUP BY %s) WHERE %s", strings.Join(parts, ", "), from, strings.Join(all, ", "), influx.Between(q.From, q.To))
+		from = fmt.Sprintf("(SELECT %s FROM %s GROUP BY %s) WHERE %s", strings.Join(parts, ", "), from, strings.Join(all, ", "), influx.Between(r.from, r.to))
 	}
-	by := q.Group.tags()
-	if q.Step > 0 {
-		by = append(by, fmt.Sprintf("time(%dms) fill(none)", q.Step.Milliseconds()))
+	by := a.query.Group.tags()
+	if r.every > 0 {
+		length := fmt.Sprintf("%dms", r.every.Milliseconds())
+		if r.offset > 0 {
+			length += fmt.Sprintf(", %dms", r.offset.Milliseconds())
+		}
+		by = append(by, fmt.Sprintf("time(%s) fill(none)", length))
 	}
 	return fmt.Sprintf("SELECT %s FROM %s GROUP BY %s LIMIT %d", strings.Join(columns, ", "), from, strings.Join(by, ", "), limit)
 }
 
 // conditions says which readings are asked for.
-func conditions(q HistoryQuery) string {
-	all := []string{influx.Between(q.From, q.To)}
+func conditions(q *HistoryQuery, r run) string {
+	all := []string{influx.Between(r.from, r.to)}
 	if len(q.Sensors) > 0 {
 		all = append(all, anyOf(q.Sensors))
 	}
@@ -102,8 +106,8 @@ func conditions(q HistoryQuery) string {
 }
 
 // meanInParts tells how the store makes the mean of a quantity for which it has no function.
-func meanInParts(one *telemetry.Quantity, q HistoryQuery) (influx.MeanInParts, bool) {
-	if q.Step == 0 || q.Agg.Of(one) != Mean {
+func meanInParts(one *telemetry.Quantity, agg Agg) (influx.MeanInParts, bool) {
+	if agg.Of(one) != Mean {
 		return influx.MeanInParts{}, false
 	}
 	switch one.Mean {
