@@ -52,8 +52,8 @@ type judge struct {
 	line   openLine
 	// lineEnd is what stands behind the last field of line: the time.
 	lineEnd []byte
-	// again is true for a message out of quarantine.
-	again bool
+	// again is true for a message out of quarantine, retained for one that the broker had kept.
+	again, retained bool
 }
 
 // openLine is the line at the end of the frame that further fields can join.
@@ -200,7 +200,7 @@ func (j *judge) addPoison(d *mqtt.Delivery, detail string) {
 }
 
 func (j *judge) open(d *mqtt.Delivery) {
-	j.from, j.sender = telemetry.Origin{Received: d.Received}, nil
+	j.from, j.sender, j.retained = telemetry.Origin{Received: d.Received}, nil, d.Retained
 	if j.frame.Received == 0 {
 		j.frame.Received = d.Received
 	}
@@ -224,7 +224,7 @@ func (j *judge) close(d *mqtt.Delivery) {
 func (j *judge) decode(payload []byte) {
 	j.message.Reset()
 	j.decoder.Decode(&j.message, payload, j.from)
-	if j.message.HasSeq && !j.again {
+	if j.message.HasSeq && !j.again && !j.retained {
 		j.number(j.message.Seq)
 	}
 	for i := range j.message.Faults {
@@ -345,9 +345,14 @@ func (j *judge) accept(s *sensor, r *telemetry.Reading, quantity *telemetry.Quan
 		j.reject(telemetry.ReasonSeries, r.Sensor, fmt.Sprintf("%s has more than %d combinations of quantity and channel", r.Sensor, j.cfg.MaxSeriesPerSensor))
 		return
 	}
-	seen := series.times.see(r.Measured, j.serial)
 	minute := j.minuteOf(s, r.Measured)
 	minute.Received++
+	if j.retained && r.Stamped {
+		// It came when it was published. When that was it does not say: it must not pass for a reading of now.
+		minute.Duplicate++
+		return
+	}
+	seen := series.times.see(r.Measured, j.serial)
 	j.write(s, r, quantity, seen == repeated)
 	if j.again {
 		seen = unsure

@@ -19,6 +19,9 @@ type Delivery struct {
 	SizeBytes int64
 	// Received is when its last byte arrived.
 	Received telemetry.UnixMilli
+	// Retained is true for a message that the broker had kept and gives to whoever subscribes anew, and not for the same
+	// message when it is published (MQTT 3.1.1, section 3.3.1.3).
+	Retained bool
 }
 
 // Batch is a run of messages from one connection, in the order received. Whoever takes it out of the channel owns it

@@ -204,6 +204,7 @@ func (t *tap) publish(rest []byte, header, length int, now telemetry.UnixMilli) 
 	}
 	m := message{qos: qos, Delivery: Delivery{
 		Topic: rest[header+2 : header+2+topicLength], Payload: rest[payloadAt:keep:keep], SizeBytes: int64(size), Received: now,
+		Retained: rest[0]&1 == 1,
 	}}
 	if qos > 0 {
 		m.packet = binary.BigEndian.Uint16(rest[payloadAt-2:])
