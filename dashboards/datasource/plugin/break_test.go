@@ -1,11 +1,14 @@
 package plugin_test
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lamppost-city/lamppost/dashboards/datasource/live"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/plugin"
 )
 
@@ -52,18 +55,13 @@ func TestPanelHearsOfAServerThatIsAwayAndOfItsReturn(t *testing.T) {
 	said := api.live(0)
 	begin := time.Now()
 	p := follow(t, settings(t, api.URL, ""), liveQuery)
-	heard := func() []plugin.Interruption {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return slices.Clone(p.heard)
-	}
 	eventually(t, 10*time.Second, "the stream is open", func() bool { now, _ := said.listening(); return now == 1 })
 	said.say("cam-1", time.Now(), 1)
 	eventually(t, 10*time.Second, "the panel has the reading", func() bool { return len(p.points()) == 1 })
 	said.stop()
 	stopped := time.Now()
-	eventually(t, 15*time.Second, "the panel has heard", func() bool { return len(heard()) > 0 })
-	broken := heard()[0]
+	eventually(t, 15*time.Second, "the panel has heard", func() bool { return len(p.told()) > 0 })
+	broken := p.told()[0]
 	if time.Since(stopped) < 4*time.Second {
 		t.Errorf("it heard after %s already", time.Since(stopped))
 	}
@@ -71,8 +69,51 @@ func TestPanelHearsOfAServerThatIsAwayAndOfItsReturn(t *testing.T) {
 		t.Errorf("it heard %+v", broken)
 	}
 	said.start()
-	eventually(t, 20*time.Second, "the panel has heard of the return", func() bool { return len(heard()) > 1 })
-	if back := heard()[1]; back != (plugin.Interruption{}) {
+	eventually(t, 20*time.Second, "the panel has heard of the return", func() bool { return len(p.told()) > 1 })
+	if back := p.told()[1]; back != (plugin.Interruption{}) {
 		t.Errorf("it heard %+v", back)
+	}
+}
+
+// told are the interruptions that a panel was told of, in order.
+func (p *panel) told() []plugin.Interruption {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.heard)
+}
+
+func TestPanelHearsWhatTheServerHasAgainstItsStream(t *testing.T) {
+	api := newTown(t, "")
+	api.live(0)
+	api.handle("live", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusServiceUnavailable, "200 listeners are connected, as many as max_live_clients allows; come again later")
+	})
+	p := follow(t, settings(t, api.URL, ""), liveQuery)
+	eventually(t, 15*time.Second, "the panel has heard", func() bool { return len(p.told()) > 0 })
+	if got := p.told()[0].Text; !strings.Contains(got, "max_live_clients") {
+		t.Errorf("it heard %q", got)
+	}
+}
+
+func TestPanelHearsThatTooManyDifferentQuestionsAreLive(t *testing.T) {
+	api := newTown(t, "")
+	said := api.live(0)
+	to := settings(t, api.URL, "")
+	for i := range live.DefaultConfig().MaxStreams - 1 {
+		follow(t, to, fmt.Sprintf(`{"kind":"history","quantities":["speed"],"sensors":["cam-%d"],"live":true}`, i))
+	}
+	last := follow(t, to, `{"kind":"history","quantities":["speed"],"sensors":["cam-last"],"live":true}`)
+	eventually(t, 15*time.Second, "all streams are open", func() bool { now, _ := said.listening(); return now == live.DefaultConfig().MaxStreams })
+	p := follow(t, to, liveQuery)
+	eventually(t, 15*time.Second, "the panel has heard", func() bool { return len(p.told()) > 0 })
+	if got := p.told()[0]; got.SinceMS == 0 || !strings.Contains(got.Text, "64 are open; let panels share") {
+		t.Errorf("it heard %+v", got)
+	}
+	last.stop()
+	eventually(t, 30*time.Second, "it goes on when another has left", func() bool { return slices.Contains(p.told(), plugin.Interruption{}) })
+	said.say("cam-1", time.Now(), 7)
+	eventually(t, 10*time.Second, "the panel has the reading", func() bool { return len(p.points()) == 1 })
+	if len(last.told()) > 0 {
+		t.Errorf("the last one that was let in heard %v", last.told())
 	}
 }

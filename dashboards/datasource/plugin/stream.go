@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -126,7 +125,8 @@ func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamReques
 	if err != nil {
 		return err
 	}
-	listener, err := d.hub.Join(ctx, s.Filter)
+	tell := func(broken *live.Break) error { return sender.SendFrame(interrupted(broken), data.IncludeAll) }
+	listener, err := d.join(ctx, s.Filter, tell)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,35 @@ func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamReques
 		Listener: listener,
 		Past:     func(ctx context.Context, from time.Time) ([]live.Point, error) { return d.past(ctx, s.Filter, from) },
 		Send:     func(points []live.Point) error { return sender.SendFrame(packet(points), data.IncludeAll) },
-		Tell:     func(broken *live.Break) error { return sender.SendFrame(interrupted(broken), data.IncludeAll) },
+		Tell:     tell,
 		Patience: patience,
 		Since:    time.UnixMilli(s.SinceMS),
 		Longest:  longestHole,
 		Log:      d.log,
 	}
 	return follower.Follow(ctx)
+}
+
+// join listens to a filter. While too many different ones are followed the panel is told, and waits for one to end.
+func (d *Datasource) join(ctx context.Context, f live.Filter, tell func(*live.Break) error) (*live.Listener, error) {
+	since := time.Now()
+	for told := false; ; told = true {
+		listener, err := d.hub.Join(ctx, f)
+		switch {
+		case err == nil && told:
+			return listener, tell(nil)
+		case !errors.Is(err, live.ErrFull):
+			return listener, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(patience):
+		}
+		if err := tell(&live.Break{At: since, Since: since, Err: err}); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // packet is points as a frame: a row each.
@@ -174,10 +196,12 @@ func interrupted(broken *live.Break) *data.Frame {
 	case broken == nil:
 	case errors.Is(broken.Err, live.ErrPartial):
 		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: "more came than can be asked for at once, and some are missing; load the panel anew"}
+	case errors.Is(broken.Err, live.ErrFull):
+		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: broken.Err.Error()}
 	default:
 		said = Interruption{SinceMS: broken.Since.UnixMilli(), Text: "Lamppost does not answer"}
 		var fault *city.Fault
-		if errors.As(broken.Err, &fault) && fault.Kind != city.Unreached && fault.Status < http.StatusInternalServerError {
+		if errors.As(broken.Err, &fault) && fault.Kind != city.Unreached && fault.Kind != city.Broken {
 			said.Text = fault.Detail // it answers, and somebody has to mend something
 		}
 	}
