@@ -52,7 +52,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		l.failed = nil
 	}
 	l.onDisk, l.flushed, l.fresh = taken.positions, time.Now(), false
-	for sensor, at := range taken.newest {
+	for sensor, at := range taken.newest() {
 		l.newest[sensor] = max(l.newest[sensor], at)
 	}
 	l.metrics.flush.Observe(time.Since(began).Seconds())
@@ -61,12 +61,10 @@ func (l *Ledger) Flush(ctx context.Context) error {
 
 // takeBack puts what could not be written before what has come since.
 func (p *pending) takeBack(taken *pending) {
-	for k, t := range p.sums {
+	for k, s := range p.sums {
 		at := taken.at(k.sensor, k.minute)
-		at.Add(*t)
-	}
-	for sensor, at := range p.newest {
-		taken.newest[sensor] = max(taken.newest[sensor], at)
+		at.Add(s.Totals)
+		at.newest = max(at.newest, s.newest)
 	}
 	maps.Copy(taken.sequences, p.sequences)
 	maps.Copy(taken.silences, p.silences)
@@ -114,8 +112,8 @@ func (l *Ledger) write(ctx context.Context, p *pending) error {
 		return fmt.Errorf("commit the ledger: %w", err)
 	}
 	l.mu.Lock()
-	for _, t := range released {
-		l.city.Add(*t)
+	for _, s := range released {
+		l.city.Add(s.Totals)
 	}
 	l.mu.Unlock()
 	l.metrics.quarantined.Add(float64(len(p.refused)))
@@ -123,27 +121,42 @@ func (l *Ledger) write(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// byHour adds sums up to what is to be added to the rows of sensors and hours, the city's included.
-func byHour(all ...map[key]*Totals) map[key]hour {
-	rows := make(map[key]hour)
-	for _, sums := range all {
-		for k, t := range sums {
-			number := floorHour(k.minute)
-			for _, sensor := range []telemetry.SensorID{k.sensor, allSensors} {
-				row, ok := rows[key{sensor, number}]
-				if !ok {
-					row = make(hour)
-					rows[key{sensor, number}] = row
-				}
-				row.at(byte(k.minute - 60*number)).Add(*t)
-			}
-		}
-	}
-	return rows
+// entry is what is to be added to a minute of a sensor, or of the city.
+type entry struct {
+	key
+	*Totals
 }
 
-// writeHours adds sums to the rows of their hours. A key's minute is an hour's number in the rows.
-func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*Totals) error {
+// inOrder lists sums, and with them the city's, in the order of the table, so that neighbours are met in one page.
+func inOrder(all ...map[key]*sum) []entry {
+	var entries []entry
+	city := make(map[int64]*Totals)
+	for _, sums := range all {
+		for k, s := range sums {
+			entries = append(entries, entry{k, &s.Totals})
+			if city[k.minute] == nil {
+				city[k.minute] = new(Totals)
+				entries = append(entries, entry{key{allSensors, k.minute}, city[k.minute]})
+			}
+			city[k.minute].Add(s.Totals)
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(cmp.Compare(a.sensor, b.sensor), cmp.Compare(a.minute, b.minute)) })
+	return entries
+}
+
+// row returns how many of the entries go to the row of the first one, and that row's hour.
+func row(entries []entry) (n int, number int64) {
+	first := entries[0]
+	number = floorHour(first.minute)
+	for n < len(entries) && entries[n].sensor == first.sensor && floorHour(entries[n].minute) == number {
+		n++
+	}
+	return n, number
+}
+
+// writeHours adds sums to the rows of their hours.
+func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*sum) error {
 	read, err := tx.PrepareContext(ctx, "SELECT minutes FROM hours WHERE sensor = ? AND hour = ?")
 	if err != nil {
 		return err
@@ -162,30 +175,31 @@ func writeHours(ctx context.Context, tx *sql.Tx, sums ...map[key]*Totals) error 
 	defer func() { _ = reject.Close() }()
 
 	var blob []byte
-	rows := byHour(sums...)
-	// In the order of the table, so that neighbours are met in one page.
-	keys := slices.SortedFunc(maps.Keys(rows), func(a, b key) int { return cmp.Or(cmp.Compare(a.sensor, b.sensor), cmp.Compare(a.minute, b.minute)) })
-	for _, k := range keys {
-		added := rows[k]
-		whole, err := readHour(ctx, read, k)
-		if err != nil {
+	var minutes [60]Totals
+	for entries := inOrder(sums...); len(entries) > 0; {
+		n, number := row(entries)
+		sensor := string(entries[0].sensor)
+		clear(minutes[:])
+		if err := readHour(ctx, read, sensor, number, &minutes); err != nil {
 			return err
 		}
-		for minute, t := range added {
-			whole.at(minute).Add(*t)
-			for reason, n := range t.Rejected {
-				if _, err := reject.ExecContext(ctx, string(k.sensor), k.minute, int64(reason), n); err != nil {
+		for _, e := range entries[:n] {
+			minutes[e.minute-60*number].Add(*e.Totals)
+			for reason, refused := range e.Rejected {
+				if _, err := reject.ExecContext(ctx, sensor, number, int64(reason), refused); err != nil {
 					return err
 				}
 			}
 		}
-		var sum Totals
-		for _, t := range whole {
-			sum.Add(*t)
+		entries = entries[n:]
+		var whole Totals
+		blob = blob[:0]
+		for i := range minutes {
+			whole.Add(minutes[i])
+			blob = minutes[i].encode(blob, byte(i))
 		}
-		blob = whole.encode(blob[:0])
-		if _, err := put.ExecContext(ctx, string(k.sensor), k.minute, sum.Received, sum.Duplicate, sum.Late, sum.Stamped,
-			sum.Accepted, sum.Reports, sum.Missing, sum.Written, notNil(blob)); err != nil {
+		if _, err := put.ExecContext(ctx, sensor, number, whole.Received, whole.Duplicate, whole.Late, whole.Stamped,
+			whole.Accepted, whole.Reports, whole.Missing, whole.Written, notNil(blob)); err != nil {
 			return err
 		}
 	}
@@ -200,16 +214,16 @@ func floorHour(minute int64) int64 {
 	return minute / 60
 }
 
-func readHour(ctx context.Context, read *sql.Stmt, k key) (hour, error) {
+func readHour(ctx context.Context, read *sql.Stmt, sensor string, number int64, minutes *[60]Totals) error {
 	var blob []byte
-	err := read.QueryRowContext(ctx, string(k.sensor), k.minute).Scan(&blob)
+	err := read.QueryRowContext(ctx, sensor, number).Scan(&blob)
 	if errors.Is(err, sql.ErrNoRows) {
-		return make(hour), nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return decodeHour(blob)
+	return decode(blob, func(minute byte) *Totals { return &minutes[minute] })
 }
 
 func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
@@ -219,7 +233,7 @@ func writeNewest(ctx context.Context, tx *sql.Tx, p *pending) error {
 		return err
 	}
 	defer func() { _ = put.Close() }()
-	for sensor, at := range p.newest {
+	for sensor, at := range p.newest() {
 		if _, err := put.ExecContext(ctx, string(sensor), int64(at)); err != nil {
 			return err
 		}

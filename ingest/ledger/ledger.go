@@ -74,8 +74,7 @@ type Ledger struct {
 
 // pending is what is not yet in the database.
 type pending struct {
-	sums      map[key]*Totals
-	newest    map[telemetry.SensorID]telemetry.UnixMilli
+	sums      map[key]*sum
 	sequences map[telemetry.SensorID]uint64
 	silences  map[telemetry.SensorID][]frame.Silence
 	refused   []frame.Refused
@@ -90,24 +89,41 @@ type key struct {
 	minute int64
 }
 
-func (p *pending) at(sensor telemetry.SensorID, minute int64) *Totals {
+// sum is what is to be added to a sensor's minute.
+type sum struct {
+	Totals
+	// newest is the newest measured time of the readings, 0 if there are none.
+	newest telemetry.UnixMilli
+}
+
+func (p *pending) at(sensor telemetry.SensorID, minute int64) *sum {
 	k := key{sensor, minute}
-	t, ok := p.sums[k]
+	s, ok := p.sums[k]
 	if !ok {
-		t = new(Totals)
-		p.sums[k] = t
+		s = new(sum)
+		p.sums[k] = s
 	}
-	return t
+	return s
+}
+
+// newest returns the newest measured times by sensor.
+func (p *pending) newest() map[telemetry.SensorID]telemetry.UnixMilli {
+	newest := make(map[telemetry.SensorID]telemetry.UnixMilli)
+	for k, s := range p.sums {
+		if s.newest != 0 {
+			newest[k.sensor] = max(newest[k.sensor], s.newest)
+		}
+	}
+	return newest
 }
 
 func (p *pending) empty() bool {
-	return len(p.sums)+len(p.newest)+len(p.sequences)+len(p.silences)+len(p.refused)+len(p.released) == 0
+	return len(p.sums)+len(p.sequences)+len(p.silences)+len(p.refused)+len(p.released) == 0
 }
 
 func newPending(recorded, settled spool.Position) pending {
 	return pending{
-		sums:      make(map[key]*Totals),
-		newest:    make(map[telemetry.SensorID]telemetry.UnixMilli),
+		sums:      make(map[key]*sum),
 		sequences: make(map[telemetry.SensorID]uint64),
 		silences:  make(map[telemetry.SensorID][]frame.Silence),
 		positions: positions{recorded, settled},
@@ -244,11 +260,10 @@ func (l *Ledger) Record(ctx context.Context, f *frame.Frame, end spool.Position)
 	p := &l.pending
 	for i := range f.Minutes {
 		m := &f.Minutes[i]
-		p.at(m.Sensor, m.Minute).Counts.Add(m.Counts)
+		s := p.at(m.Sensor, m.Minute)
+		s.Counts.Add(m.Counts)
+		s.newest = max(s.newest, m.Newest)
 		l.city.Counts.Add(m.Counts)
-		if m.Newest != 0 {
-			p.newest[m.Sensor] = max(p.newest[m.Sensor], m.Newest)
-		}
 	}
 	for _, r := range f.Rejections {
 		t := p.at(r.Sensor, r.Minute)
@@ -325,7 +340,7 @@ func (l *Ledger) settle(f *frame.Frame, corrections []Correction, refused []fram
 		}
 	}
 	for _, c := range corrections {
-		for _, t := range []*Totals{p.at(c.Sensor, c.Minute), &l.city} {
+		for _, t := range []*Totals{&p.at(c.Sensor, c.Minute).Totals, &l.city} {
 			t.Written -= c.Duplicate + c.Refused
 			t.Accepted -= c.Duplicate + c.Refused
 			t.Duplicate += c.Duplicate

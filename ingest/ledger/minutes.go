@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/lamppost-city/lamppost/ingest/frame"
@@ -73,26 +74,22 @@ func (t *Totals) nothing() bool {
 	return t.Counts == frame.Counts{} && t.Written == 0 && len(t.Rejected) == 0
 }
 
-func (h hour) encode(dst []byte) []byte {
-	for minute := range byte(60) {
-		t, ok := h[minute]
-		if !ok || t.nothing() {
-			continue
-		}
-		dst = append(dst, minute)
-		for _, n := range t.counters() {
-			dst = binary.AppendVarint(dst, *n)
-		}
-		dst = append(dst, byte(len(t.Rejected)))
-		reasons := make([]telemetry.Reason, 0, len(t.Rejected))
-		for reason := range t.Rejected {
-			reasons = append(reasons, reason)
-		}
-		slices.Sort(reasons)
-		for _, reason := range reasons {
-			dst = append(dst, byte(reason))
-			dst = binary.AppendVarint(dst, t.Rejected[reason])
-		}
+// encode appends the sums of a minute of the hour, unless all have come to nothing.
+func (t *Totals) encode(dst []byte, minute byte) []byte {
+	if t.nothing() {
+		return dst
+	}
+	dst = append(dst, minute)
+	for _, n := range t.counters() {
+		dst = binary.AppendVarint(dst, *n)
+	}
+	dst = append(dst, byte(len(t.Rejected)))
+	if len(t.Rejected) == 0 {
+		return dst
+	}
+	for _, reason := range slices.Sorted(maps.Keys(t.Rejected)) {
+		dst = append(dst, byte(reason))
+		dst = binary.AppendVarint(dst, t.Rejected[reason])
 	}
 	return dst
 }
@@ -101,6 +98,11 @@ var errBlob = errors.New("minutes of an hour are damaged")
 
 func decodeHour(blob []byte) (hour, error) {
 	h := make(hour)
+	return h, decode(blob, h.at)
+}
+
+// decode reads the minutes of an hour into what at returns for each.
+func decode(blob []byte, at func(minute byte) *Totals) error {
 	number := func() (int64, error) {
 		n, size := binary.Varint(blob)
 		if size <= 0 {
@@ -112,34 +114,34 @@ func decodeHour(blob []byte) (hour, error) {
 	for len(blob) > 0 {
 		minute := blob[0]
 		if minute > 59 {
-			return nil, errBlob
+			return errBlob
 		}
 		blob = blob[1:]
-		t := h.at(minute)
+		t := at(minute)
 		for _, counter := range t.counters() {
 			n, err := number()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			*counter = n
 		}
 		if len(blob) == 0 {
-			return nil, errBlob
+			return errBlob
 		}
 		reasons := int(blob[0])
 		blob = blob[1:]
 		for range reasons {
 			if len(blob) == 0 {
-				return nil, errBlob
+				return errBlob
 			}
 			reason := telemetry.Reason(blob[0])
 			blob = blob[1:]
 			n, err := number()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			t.reject(reason, n)
 		}
 	}
-	return h, nil
+	return nil
 }

@@ -11,6 +11,16 @@ import (
 	"github.com/lamppost-city/lamppost/telemetry"
 )
 
+// encoded is an hour as a row of the ledger has it.
+func encoded(h hour) (blob []byte) {
+	for minute := range byte(60) {
+		if t, ok := h[minute]; ok {
+			blob = t.encode(blob, minute)
+		}
+	}
+	return blob
+}
+
 func TestHourIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := make(hour)
@@ -25,7 +35,7 @@ func TestHourIsReadAsItWasWritten(t *testing.T) {
 				}
 			}
 		}
-		got, err := decodeHour(want.encode(nil))
+		got, err := decodeHour(encoded(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +48,7 @@ func TestHourIsReadAsItWasWritten(t *testing.T) {
 func FuzzDecodeHour(f *testing.F) {
 	sums := Totals{Written: 3, Rejected: map[telemetry.Reason]int64{telemetry.ReasonRange: 2}}
 	sums.Received, sums.Accepted = 5, -3
-	f.Add(hour{0: &sums, 59: &sums}.encode(nil))
+	f.Add(encoded(hour{0: &sums, 59: &sums}))
 	f.Add([]byte{60})
 	f.Add([]byte{1, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, blob []byte) {
@@ -46,12 +56,12 @@ func FuzzDecodeHour(f *testing.F) {
 		if err != nil {
 			return
 		}
-		first := h.encode(nil)
+		first := encoded(h)
 		again, err := decodeHour(first)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second := again.encode(nil); !bytes.Equal(first, second) {
+		if second := encoded(again); !bytes.Equal(first, second) {
 			t.Errorf("%x is written as %x, then as %x", blob, first, second)
 		}
 	})

@@ -133,7 +133,7 @@ func (l *Ledger) QuarantineSize(ctx context.Context) (messages, dropped int64, e
 
 // release takes messages out of quarantine that are on their way through ingest again, and returns the sums that take
 // back what they were counted for.
-func release(ctx context.Context, tx *sql.Tx, ids []int64) (map[key]*Totals, error) {
+func release(ctx context.Context, tx *sql.Tx, ids []int64) (map[key]*sum, error) {
 	back := newPending(spool.Position{}, spool.Position{})
 	for _, id := range ids {
 		if err := uncount(ctx, tx, id, &back); err != nil {
