@@ -225,7 +225,8 @@ func TestSettingsThatCannotBeUsedChangeNothing(t *testing.T) {
 		"for another version":          {strings.Replace(cabinetSettings, "version: 1", "version: 2", 1), "version"},
 		"a register map that overlaps": {cabinetSettings + overlapping, "share some"},
 		"garbage":                      {"\x00\xff{{{", ""},
-		"more than there may be":       {"version: 1\n#" + strings.Repeat("x", 2<<20), ""},
+		"more than there may be":       {"version: 1\n#" + strings.Repeat("x", 300<<10), "at most 262144"},
+		"more than can be sent":        {"version: 1\n#" + strings.Repeat("x", 2<<20), "at most 262144"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

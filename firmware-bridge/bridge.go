@@ -37,6 +37,7 @@ type Bridge struct {
 	looking sync.WaitGroup       // one that looks at the buses
 	looks   atomic.Bool          // there is one
 	changed chan struct{}        // capacity 1: the status is to be published soon
+	tooLong chan struct{}        // capacity 1: settings came that were too long to be read
 }
 
 // New prepares a bridge. Nothing is opened before Run.
@@ -46,7 +47,7 @@ func New(cfg Config, deps Deps) (*Bridge, error) {
 	}
 	b := &Bridge{
 		cfg: cfg, deps: deps, log: deps.Log, started: deps.Clock.Now(),
-		heard: make(chan uplink.Received), ended: make(chan struct{}), changed: make(chan struct{}, 1),
+		heard: make(chan uplink.Received), ended: make(chan struct{}), changed: make(chan struct{}, 1), tooLong: make(chan struct{}, 1),
 	}
 	b.fleet = newFleet(deps, b.take)
 	b.fleet.changed = b.publishSoon
@@ -117,6 +118,7 @@ func (b *Bridge) Session() uplink.Session {
 			uplink.Subscription{Filter: b.topic(control.TopicConfig), Handle: b.hear, Waiting: 1}, // the newest settings count
 			uplink.Subscription{Filter: b.topic(control.TopicCommand), Handle: b.hear},
 		)
+		s.TooLong = b.hearTooLong
 	}
 	return s
 }
@@ -138,6 +140,16 @@ func (b *Bridge) hear(m uplink.Received) {
 	select {
 	case b.heard <- m:
 	case <-b.ended:
+	}
+}
+
+// hearTooLong notes settings that are too long for the connection, let alone for package settings.
+func (b *Bridge) hearTooLong(topic string) {
+	if topic == b.topic(control.TopicConfig) {
+		select {
+		case b.tooLong <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -177,6 +189,9 @@ func (b *Bridge) Run(ctx context.Context, link Link) error {
 			return nil
 		case m := <-b.heard:
 			b.answer(ctx, m)
+		case <-b.tooLong:
+			b.desk.refuseTooLong()
+			b.publishSoon()
 		case <-health.C:
 			b.measureHealth()
 		case <-status.C:

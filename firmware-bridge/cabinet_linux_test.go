@@ -194,6 +194,10 @@ func (c *cabinet) Publish(_ context.Context, m uplink.Message) error {
 func (c *cabinet) hear(topic, payload string) {
 	c.t.Helper()
 	filter := control.Topic("city", me, topic)
+	if len(payload) > uplink.MaxReceived { // the connection leaves it out
+		c.bridge.Session().TooLong(filter)
+		return
+	}
 	for _, s := range c.bridge.Session().Subscriptions {
 		if s.Filter == filter {
 			s.Handle(uplink.Received{Topic: filter, Payload: []byte(payload), Retained: true, At: time.Now()})

@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/firmware-bridge/control"
 	"github.com/lamppost-city/lamppost/firmware-bridge/driver"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
+	"github.com/lamppost-city/lamppost/firmware-bridge/uplink"
 )
 
 // desk decides which settings are in force: the file's, or in their place those that came from afar, which are kept so that
@@ -84,6 +85,7 @@ func (d *desk) receive(text []byte) {
 		return
 	}
 	if d.force.Source == control.FromRemote && d.force.ID == control.SettingsID(text) {
+		d.force.Refused = nil
 		return // a retained message comes again with every connection
 	}
 	if d.use(text, control.FromRemote) != nil {
@@ -129,6 +131,13 @@ func (d *desk) use(text []byte, from control.Source) error {
 func (d *desk) refuse(from control.Source, id string, err error) {
 	d.log.Error("settings are refused, the old ones stay in force", "source", string(from), "settings", id, "error", err.Error())
 	d.force.Refused = &control.Refusal{Source: from, ID: id, At: d.date(), Error: err.Error()}
+}
+
+// refuseTooLong refuses settings that were not even read.
+func (d *desk) refuseTooLong() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse(control.FromRemote, "", fmt.Errorf("settings are more than %d bytes; at most %d are allowed", uplink.MaxReceived, settings.MaxBytes))
 }
 
 func (d *desk) status() control.Settings {

@@ -121,6 +121,10 @@ func TestBadSettingsNeverTakeAWorkingOnesPlace(t *testing.T) {
 			if got := again.status(); got.ID != s.ID {
 				t.Errorf("after a restart %+v", got)
 			}
+			d.receive([]byte(settingsWith("good-1")))
+			if got := d.status(); got.Refused != nil || len(*applied) != 1 {
+				t.Errorf("after the ones in force %+v, applied %d times", got, len(*applied))
+			}
 			d.receive([]byte(settingsWith("good-2")))
 			if got := d.status(); got.Refused != nil || got.Sensors != 1 {
 				t.Errorf("after good ones %+v", got)

@@ -15,8 +15,9 @@ import (
 //	paho ──► put ──► waiting, the oldest goes when it is full ──► Handle, one at a time
 type inbox struct {
 	Subscription
-	log  *slog.Logger
-	some chan struct{} // capacity 1: something waits
+	tooLong func(topic string) // of the session; nil is nobody
+	log     *slog.Logger
+	some    chan struct{} // capacity 1: something waits
 
 	mu             sync.Mutex
 	waiting        []Received
@@ -32,11 +33,11 @@ const (
 	maxWaitingBytes = 2 * MaxReceived
 )
 
-func newInbox(s Subscription, log *slog.Logger) *inbox {
+func newInbox(s Subscription, tooLong func(topic string), log *slog.Logger) *inbox {
 	if s.Waiting < 1 {
 		s.Waiting = defaultWaiting
 	}
-	return &inbox{Subscription: s, log: log.With("filter", s.Filter), some: make(chan struct{}, 1)}
+	return &inbox{Subscription: s, tooLong: tooLong, log: log.With("filter", s.Filter), some: make(chan struct{}, 1)}
 }
 
 // put is called by paho, which it must not keep waiting: it would send no pings meanwhile.
@@ -46,6 +47,9 @@ func (in *inbox) put(_ mqtt.Client, m mqtt.Message) {
 	in.received++
 	if len(m.Payload()) > MaxReceived {
 		in.lost++
+		if in.tooLong != nil {
+			in.tooLong(m.Topic())
+		}
 		return
 	}
 	in.bytes += len(m.Payload())

@@ -205,7 +205,7 @@ func (l *lane) connect(ctx context.Context) (*link, error) {
 				return nil, err
 			}
 			release = context.AfterFunc(outer, func() { conn.Close() }) // the end of Run does not wait for CONNACK
-			return newWire(conn, cfg.FlushAfter, cfg.WriteTimeout, k.puback, func() { l.p.tooLong.Add(1) }), nil
+			return newWire(conn, cfg.FlushAfter, cfg.WriteTimeout, k.puback, l.p.leftOut), nil
 		})
 	if w := l.p.session.Will; w != nil && l.index == 0 {
 		o.SetBinaryWill(w.Topic, w.Payload, 1, w.Retained)

@@ -87,7 +87,7 @@ func NewSession(cfg Config, session Session, log *slog.Logger) (*Publisher, erro
 		p.lanes = append(p.lanes, newLane(p, i))
 	}
 	for _, s := range session.Subscriptions {
-		p.inboxes = append(p.inboxes, newInbox(s, log))
+		p.inboxes = append(p.inboxes, newInbox(s, session.TooLong, log))
 	}
 	p.state.up, p.state.since = make([]bool, cfg.Connections), time.Now()
 	unique := make([]byte, 6)

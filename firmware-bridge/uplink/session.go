@@ -22,6 +22,9 @@ type Session struct {
 	Goodbye func() []Message
 	// Subscriptions are made on every connection, after the birth.
 	Subscriptions []Subscription
+	// TooLong is told the topic of a message that is longer than MaxReceived, and that no handler gets; "" if that is very long
+	// too. It must be quick, and may come from several goroutines. nil is nobody.
+	TooLong func(topic string)
 	// Date says what time it is, or that nobody knows; it decides whether the broker's certificate is valid. nil is the
 	// system's clock.
 	Date func() (time.Time, bool)
@@ -97,6 +100,14 @@ func (p *Publisher) Announce(m Message) error {
 		return ErrAway
 	}
 	return nil
+}
+
+// leftOut notes a message that was too long to be read.
+func (p *Publisher) leftOut(topic string) {
+	p.tooLong.Add(1)
+	if p.session.TooLong != nil {
+		p.session.TooLong(topic)
+	}
 }
 
 // Status returns how the connection is.

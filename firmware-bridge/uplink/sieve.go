@@ -13,11 +13,15 @@ const mostPacket = MaxReceived + 1<<16 + 16
 // sieve reads a stream of packets, and leaves out every PUBLISH that is longer than mostPacket.
 type sieve struct {
 	in *bufio.Reader
-	// tooLong is called for each that was left out, with its packet identifier; that is 0 at QoS 0.
-	tooLong func(id uint16)
+	// tooLong is called for each that was left out, with its topic ("" if that is long itself), and its packet identifier, which is 0
+	// at QoS 0.
+	tooLong func(topic string, id uint16)
 
 	left int // bytes of the present packet that are to be passed on
 }
+
+// longestTopic is how much of a topic is looked at; the buffer of in has to hold it.
+const longestTopic = 1 << 10
 
 const (
 	packetPublish = 3
@@ -65,15 +69,23 @@ func (s *sieve) next() error {
 
 // skip reads a PUBLISH to its end (MQTT 3.1.1, section 3.3) without keeping it.
 func (s *sieve) skip(qos byte, header, length int) error {
+	whole := header + length
 	start, err := s.in.Peek(header + 2)
 	if err != nil {
 		return err
 	}
-	toID := header + 2 + int(binary.BigEndian.Uint16(start[header:]))
+	length = int(binary.BigEndian.Uint16(start[header:]))
+	toID := header + 2 + length
+	topic := ""
+	if length <= longestTopic {
+		if start, err = s.in.Peek(toID); err != nil {
+			return err
+		}
+		topic = string(start[header+2:])
+	}
 	if _, err := s.in.Discard(toID); err != nil {
 		return err
 	}
-	rest := header + length - toID
 	var id uint16
 	if qos > 0 {
 		number, err := s.in.Peek(2)
@@ -82,9 +94,9 @@ func (s *sieve) skip(qos byte, header, length int) error {
 		}
 		id = binary.BigEndian.Uint16(number)
 	}
-	if _, err := s.in.Discard(rest); err != nil {
+	if _, err := s.in.Discard(whole - toID); err != nil {
 		return err
 	}
-	s.tooLong(id)
+	s.tooLong(topic, id)
 	return nil
 }

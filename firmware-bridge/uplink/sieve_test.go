@@ -33,7 +33,12 @@ func TestLongMessagesAreLeftOutOfTheStream(t *testing.T) {
 		"at once": bytes.NewReader(stream), "in halves": iotest.HalfReader(bytes.NewReader(stream)), "byte by byte": iotest.OneByteReader(bytes.NewReader(stream)),
 	} {
 		var left []uint16
-		got, err := io.ReadAll(&sieve{in: bufio.NewReader(in), tooLong: func(id uint16) { left = append(left, id) }})
+		got, err := io.ReadAll(&sieve{in: bufio.NewReader(in), tooLong: func(topic string, id uint16) {
+			if topic != "a/b" {
+				t.Errorf("the topic is %.40q", topic)
+			}
+			left = append(left, id)
+		}})
 		if err != nil || !bytes.Equal(got, want) || !slices.Equal(left, []uint16{0, 300, 301}) {
 			t.Errorf("%s: %d bytes, want %d; left out %v; %v", name, len(got), len(want), left, err)
 		}
@@ -46,7 +51,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte{0x30, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Add(publishPacket(f, 1, 1, []byte("x")))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		got, err := io.ReadAll(&sieve{in: bufio.NewReader(bytes.NewReader(stream)), tooLong: func(uint16) {}})
+		got, err := io.ReadAll(&sieve{in: bufio.NewReader(bytes.NewReader(stream)), tooLong: func(string, uint16) {}})
 		if err != nil || !bytes.HasPrefix(stream, got) {
 			t.Errorf("%x becomes %x, %v", stream, got, err)
 		}

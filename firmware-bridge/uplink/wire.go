@@ -41,18 +41,18 @@ type wire struct {
 }
 
 // newWire takes over conn and starts one goroutine, which Close ends.
-func newWire(conn net.Conn, flushAfter, writeTimeout time.Duration, puback func(id uint16), tooLong func()) *wire {
+func newWire(conn net.Conn, flushAfter, writeTimeout time.Duration, puback func(id uint16), tooLong func(topic string)) *wire {
 	w := &wire{
 		Conn: conn, in: sieve{in: bufio.NewReaderSize(conn, readBuffer)}, acks: ackReader{puback: puback},
 		flushAfter: flushAfter, writeTimeout: writeTimeout,
 		some: make(chan struct{}, 1), full: make(chan struct{}, 1), gone: make(chan struct{}), flushed: make(chan struct{}),
 	}
 	w.room = sync.NewCond(&w.mu)
-	w.in.tooLong = func(id uint16) {
+	w.in.tooLong = func(topic string, id uint16) {
 		if id > 0 { // or the broker would wait for it, and in the end send nothing more; where Write fails, Read does too
 			_, _ = w.Write(binary.BigEndian.AppendUint16([]byte{packetPuback << 4, 2}, id))
 		}
-		tooLong()
+		tooLong(topic)
 	}
 	go w.flush()
 	return w

@@ -33,7 +33,7 @@ func (h *half) SetWriteDeadline(time.Time) error { return nil }
 // A client of paho takes a read that fails with "use of closed network connection" for its own doing and tells nobody: the lane
 // would wait for a PINGRESP, 40 s, with a full window.
 func TestAFailedWriteIsReadAsALostConnection(t *testing.T) {
-	w := newWire(&half{closed: make(chan struct{})}, time.Microsecond, time.Second, func(uint16) {}, func() {})
+	w := newWire(&half{closed: make(chan struct{})}, time.Microsecond, time.Second, func(uint16) {}, func(string) {})
 	defer w.Close()
 	if _, err := w.Write([]byte("x")); err != nil {
 		t.Fatal(err)
