@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/lamppost-city/lamppost/telemetry"
@@ -135,6 +136,12 @@ const maxTexts = 1 << 17
 // NewParser returns a Parser that has seen nothing.
 func NewParser() *Parser { return &Parser{texts: make(map[string]string)} }
 
+// The smallest encoded sizes of a Minute and a Sequence: no count of a damaged frame asks for much memory.
+const (
+	leastMinute   = 10
+	leastSequence = 2
+)
+
 var errCut = errors.New("ends too early")
 
 // ErrVersion is returned for a frame of another version of this program. It is whole: the other program can read it.
@@ -149,7 +156,9 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 		return fmt.Errorf("%w: frame of version %d, this program reads up to %d", ErrVersion, v, version)
 	}
 	f.Serial, f.Received = r.uvarint(), telemetry.UnixMilli(r.varint())
-	for range r.count() {
+	n := r.count()
+	f.Minutes = slices.Grow(f.Minutes, min(n, len(r.rest)/leastMinute))
+	for range n {
 		m := Minute{Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Newest: telemetry.UnixMilli(r.varint())}
 		if v == withNumbered {
 			r.byte()
@@ -164,7 +173,9 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 			Sensor: telemetry.SensorID(r.text()), Minute: r.varint(), Reason: telemetry.Reason(r.byte()), N: r.varint(),
 		})
 	}
-	for range r.count() {
+	n = r.count()
+	f.Sequences = slices.Grow(f.Sequences, min(n, len(r.rest)/leastSequence))
+	for range n {
 		f.Sequences = append(f.Sequences, Sequence{Publisher: telemetry.SensorID(r.text()), Seq: r.uvarint()})
 	}
 	if v != withoutSilences {
@@ -179,7 +190,9 @@ func (p *Parser) Parse(data []byte, f *Frame) error {
 		f.Released = append(f.Released, r.varint())
 	}
 	f.Lines = r.bytes()
-	for range r.count() {
+	n = r.count()
+	f.Accepted = slices.Grow(f.Accepted, n)
+	for range n {
 		f.Accepted = append(f.Accepted, uint16(r.uvarint()))
 	}
 	for range r.count() {
