@@ -41,6 +41,7 @@ const (
 type engine struct {
 	meta      *meta.Client
 	data      *tsdb.Store
+	shards    *shards // of data, for who writes
 	queries   *query.Executor
 	points    *coordinator.PointsWriter
 	retention *retention.Service
@@ -73,8 +74,9 @@ func openEngine(cfg Config, pass secret.String, out *slog.Logger) (*engine, erro
 	}
 	e.damaged = damaged(cfg.Dir, e.data.ShardIDs())
 
+	e.shards = newShards(e.data, out)
 	e.points = coordinator.NewPointsWriter()
-	e.points.TSDBStore = e.data
+	e.points.TSDBStore = e.shards
 	e.points.MetaClient = e.meta
 	e.points.WithLogger(zlog)
 	e.queries = newQueries(cfg, e, zlog)
@@ -82,6 +84,7 @@ func openEngine(cfg Config, pass secret.String, out *slog.Logger) (*engine, erro
 	if err := errors.Join(e.points.Open(), e.retention.Open(), e.precreate.Open()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the store's services: %w", err), e.close())
 	}
+	e.shards.open()
 	return e, nil
 }
 
@@ -99,6 +102,7 @@ func newData(cfg Config, zlog *zap.Logger) *tsdb.Store {
 	c.MaxSeriesPerDatabase = cfg.MaxSeries
 	c.MaxValuesPerTag = cfg.MaxSeries
 	s.EngineOptions.Config = c
+	s.EngineOptions.MonitorDisabled = true // shards tends them
 	s.EngineOptions.EngineVersion = c.Engine
 	s.EngineOptions.IndexVersion = c.Index
 	s.WithLogger(zlog)
@@ -170,6 +174,7 @@ func (e *engine) handler(cfg Config, out *slog.Logger) http.Handler {
 
 // close ends what is running and closes the files. The engine cannot be used again.
 func (e *engine) close() error {
+	e.shards.close()
 	return errors.Join(
 		e.precreate.Close(), e.retention.Close(), e.points.Close(), e.queries.Close(), e.data.Close(), e.meta.Close(),
 	)

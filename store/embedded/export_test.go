@@ -7,3 +7,6 @@ var RepairForTest = repairLogs
 func (s *Store) SetFreeForTest(free func() int64) {
 	s.free = func(string) (int64, error) { return free(), nil }
 }
+
+// TendForTest looks after the shards once, as is done every few seconds. The store must run.
+func (s *Store) TendForTest() error { return s.running.Load().gate.engine.shards.tend() }
