@@ -100,6 +100,7 @@ func TestListsDependOnOneAnother(t *testing.T) {
 		"sites?district=harbour":            {"quay-1", "quay-2"},
 		"sites?district=harbour&q=NORTH":    {"quay-1"},
 		"sites?limit=1":                     {"quay-1"},
+		"sites?q=quay+north":                {"quay-1"}, // the words in any order, as in a search for sensors
 		"quantities?domain=traffic":         {"intensity", "occupancy", "parking_status", "speed"},
 		"quantities?sensor=air-1":           {"no2"},
 		"quantities?district=harbour":       {"no2", "parking_status"},

@@ -142,13 +142,8 @@ func (a asked) wants(s city.Sensor) bool {
 	}
 	inside := a.Area == nil || within(a.Area, s.Lon, s.Lat)
 	return inside && among(a.Districts, s.District) && among(a.Sites, s.Site) && among(a.States, s.State) &&
-		some(a.Domains, s.Domains) && some(a.Quantities, s.Quantities) && (len(a.Sensors) == 0 || a.finds(s)) &&
+		some(a.Domains, s.Domains) && some(a.Quantities, s.Quantities) && (len(a.Sensors) == 0 || matches(a.Search, s.ID, s.Title, s.Site, s.SiteTitle)) &&
 		!a.refuses(map[string][]string{"sensor": {s.ID}, "site": {s.Site}, "district": {s.District}, "quantity": s.Quantities, "domain": s.Domains})
-}
-
-// finds says whether all words that are searched for are in what a sensor and its site are called, as the server has it.
-func (a asked) finds(s city.Sensor) bool {
-	return !slices.ContainsFunc(strings.Fields(a.Search), func(word string) bool { return !matches(word, s.ID, s.Title, s.Site, s.SiteTitle) })
 }
 
 // refuses says whether an ad hoc filter leaves out what has these names, by label: of a quantity or domain whoever measures that,

@@ -95,9 +95,12 @@ func (d *Datasource) sites(ctx context.Context, a asked) ([]city.Site, error) {
 	return wanted, err
 }
 
-// matches says whether any text has what is searched for, whatever the case.
+// matches says whether any text has each word that is searched for, whatever the case, as the server searches for sensors.
 func matches(search string, texts ...string) bool {
-	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(search)) })
+	has := func(word string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), word) })
+	}
+	return !slices.ContainsFunc(strings.Fields(strings.ToLower(search)), func(word string) bool { return !has(word) })
 }
 
 // ledger answers with what came and what did not.

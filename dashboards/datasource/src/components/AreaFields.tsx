@@ -1,4 +1,4 @@
-import { Combobox, type ComboboxOption, FieldValidationMessage, InlineField, Input } from '@grafana/ui';
+import { Combobox, type ComboboxOption, FieldValidationMessage, InlineField, InlineFieldRow, Input } from '@grafana/ui';
 import React, { type ClipboardEvent, useMemo, useState } from 'react';
 import { type LamppostDatasource } from '../datasource';
 import { DISTANCES, type Pick } from '../rules';
@@ -42,12 +42,12 @@ export function AreaFields({ datasource, id, query: { area, around }, of, onChan
     }
   };
   return (
-    <>
+    <InlineFieldRow>
       <One label="Area" tooltip="Only sensors in a part of the map" id={id} options={WAYS} value={way} onChange={(next) => void choose(next)} />
       {around && <Near datasource={datasource} id={id} value={around} of={of} onChange={(next) => onChange({ around: next })} />}
       {area && !around && <Sides id={id} value={area} onChange={(next) => onChange({ area: next })} onProblem={setProblem} />}
       {problem !== '' && <FieldValidationMessage>{problem}</FieldValidationMessage>}
-    </>
+    </InlineFieldRow>
   );
 }
 
@@ -77,7 +77,7 @@ function Near({ datasource, id, value, of, onChange }: NearProps) {
   const own = DISTANCES.some((d) => d.value === metres) ? [] : [{ value: metres, label: `${metres} m` }];
   return (
     <>
-      <InlineField label="around" labelWidth={8} tooltip="The site in the middle; type to search" htmlFor={`${id}-site`}>
+      <InlineField label="around" labelWidth={10} tooltip="The site in the middle; type to search" htmlFor={`${id}-site`}>
         <Combobox
           id={`${id}-site`}
           options={options}
@@ -87,7 +87,7 @@ function Near({ datasource, id, value, of, onChange }: NearProps) {
           width={32}
         />
       </InlineField>
-      <InlineField label="within" labelWidth={8} tooltip="To the north, south, east and west: a square, whose corners are 1.4 times as far" htmlFor={`${id}-metres`}>
+      <InlineField label="within" labelWidth={10} tooltip="To the north, south, east and west: a square, whose corners are 1.4 times as far" htmlFor={`${id}-metres`}>
         <Combobox id={`${id}-metres`} options={[...DISTANCES, ...own]} value={metres} onChange={(option) => onChange({ ...value, metres: Number(option.value) })} width={12} />
       </InlineField>
     </>
@@ -130,7 +130,7 @@ function Sides({ id, value, onChange, onProblem }: SidesProps) {
   return (
     <>
       {SIDES.map((side) => (
-        <InlineField key={side} label={side} labelWidth={8} htmlFor={`${id}-${side}`} invalid={draft[side] !== undefined} error="The area would be none" tooltip="Degrees; west, south, east and north can be pasted at once">
+        <InlineField key={side} label={side} labelWidth={10} htmlFor={`${id}-${side}`} invalid={draft[side] !== undefined} error="The area would be none" tooltip="Degrees; west, south, east and north can be pasted at once">
           <Input
             id={`${id}-${side}`}
             type="number"

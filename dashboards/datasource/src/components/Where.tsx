@@ -24,17 +24,19 @@ export function Where({ datasource, id, query, change }: Props) {
     [districts, sites, quantities, domains]
   );
   return (
-    <InlineFieldRow>
-      {fields.has('districts') && (
-        <Names datasource={datasource} list="districts" label="Districts" tooltip="Only sensors there" placeholder="All" id={`${id}-districts`} value={districts} of={none} onChange={(names) => change({ districts: names })} />
-      )}
-      {fields.has('sites') && (
-        <Names datasource={datasource} list="sites" label="Sites" tooltip="Only sensors there" placeholder="All" id={`${id}-sites`} value={sites} of={ofSites} onChange={(names) => change({ sites: names })} />
-      )}
-      {fields.has('sensors') && (
-        <Names datasource={datasource} list="sensors" label="Sensors" tooltip="Only these; type to search among all that are registered" placeholder="All" id={`${id}-sensors`} value={query.sensors} of={ofSensors} onChange={(names) => change({ sensors: names })} />
-      )}
+    <>
+      <InlineFieldRow>
+        {fields.has('districts') && (
+          <Names datasource={datasource} list="districts" label="Districts" tooltip="Only sensors there" placeholder="All" id={`${id}-districts`} value={districts} of={none} onChange={(names) => change({ districts: names })} />
+        )}
+        {fields.has('sites') && (
+          <Names datasource={datasource} list="sites" label="Sites" tooltip="Only sensors there" placeholder="All" id={`${id}-sites`} value={sites} of={ofSites} onChange={(names) => change({ sites: names })} />
+        )}
+        {fields.has('sensors') && (
+          <Names datasource={datasource} list="sensors" label="Sensors" tooltip="Only these; type to search among all that are registered" placeholder="All" id={`${id}-sensors`} value={query.sensors} of={ofSensors} onChange={(names) => change({ sensors: names })} />
+        )}
+      </InlineFieldRow>
       {fields.has('area') && <AreaFields datasource={datasource} id={`${id}-area`} query={query} of={ofSites} onChange={change} />}
-    </InlineFieldRow>
+    </>
   );
 }
