@@ -34,7 +34,7 @@ func TestADemonstrationHasBridgesAndBatteries(t *testing.T) {
 		}
 		return nil
 	})
-	endtoend.Eventually(t, 4*time.Minute, "batteries have told of themselves, and a few are low", func() error {
+	endtoend.Eventually(t, 8*time.Minute, "batteries have told of themselves, and a few are low", func() error {
 		var latest struct {
 			Items []struct {
 				Sensor string

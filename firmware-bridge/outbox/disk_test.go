@@ -276,6 +276,7 @@ func TestProcessMayEndAtAnyMoment(t *testing.T) {
 		image := crashImage(t, dir)
 		again := newLine(true)
 		other := start(t, cfg, image, b, again)
+		b.tell(other.clock) // the image may be from before the time was on the disk
 		other.put(put, put+10)
 		other.delivered()
 		other.ended()
