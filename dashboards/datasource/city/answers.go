@@ -109,12 +109,7 @@ type Sensor struct {
 
 // Sensors asks who is registered; total counts those beyond the limit as well.
 func (c *Client) Sensors(ctx context.Context, params url.Values) (items []Sensor, total int, err error) {
-	var answer struct {
-		Items []Sensor `json:"items"`
-		Total int      `json:"total"`
-	}
-	_, err = c.get(ctx, "sensors", params, "", &answer)
-	return answer.Items, answer.Total, err
+	return list[Sensor](ctx, c, "sensors", params)
 }
 
 // Sensor asks for one sensor; false if there is none of that id.
@@ -183,12 +178,7 @@ type Kept struct {
 
 // LedgerSensors asks for the ledger of each sensor.
 func (c *Client) LedgerSensors(ctx context.Context, params url.Values) (items []Kept, total int, err error) {
-	var answer struct {
-		Items []Kept `json:"items"`
-		Total int    `json:"total"`
-	}
-	_, err = c.get(ctx, "ledger/sensors", params, "", &answer)
-	return answer.Items, answer.Total, err
+	return list[Kept](ctx, c, "ledger/sensors", params)
 }
 
 // Event is a silence, or a clock that was wrong.
@@ -204,11 +194,8 @@ type Event struct {
 
 // Events asks for what happened.
 func (c *Client) Events(ctx context.Context, params url.Values) (items []Event, err error) {
-	var answer struct {
-		Items []Event `json:"items"`
-	}
-	_, err = c.get(ctx, "events", params, "", &answer)
-	return answer.Items, err
+	items, _, err = list[Event](ctx, c, "events", params)
+	return items, err
 }
 
 // Pipeline is how the server itself is doing.

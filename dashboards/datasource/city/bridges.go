@@ -56,10 +56,5 @@ const MaxBridges = 1000
 
 // Bridges asks for edge bridges in order of id; total counts those beyond the limit as well.
 func (c *Client) Bridges(ctx context.Context, params url.Values) (items []Bridge, total int, err error) {
-	var answer struct {
-		Items []Bridge `json:"items"`
-		Total int      `json:"total"`
-	}
-	_, err = c.get(ctx, "bridges", params, "", &answer)
-	return answer.Items, answer.Total, err
+	return list[Bridge](ctx, c, "bridges", params)
 }

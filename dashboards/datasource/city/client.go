@@ -102,6 +102,16 @@ func (c *Client) get(ctx context.Context, path string, params url.Values, tag st
 	return response.Header.Get("Etag"), nil
 }
 
+// list asks for path below the API, which answers with items; total counts those beyond the limit as well, where the API says it.
+func list[T any](ctx context.Context, c *Client, path string, params url.Values) (items []T, total int, err error) {
+	var answer struct {
+		Items []T `json:"items"`
+		Total int `json:"total"`
+	}
+	_, err = c.get(ctx, path, params, "", &answer)
+	return answer.Items, answer.Total, err
+}
+
 // send sends a request and returns the response if its status is 200, or 304 where a tag was given. The caller closes
 // its body.
 func (c *Client) send(ctx context.Context, by *http.Client, path string, params url.Values, tag string) (*http.Response, error) {
