@@ -46,7 +46,10 @@ func TestStatementsAreKnownOrLeftToTheEngine(t *testing.T) {
 		{inParts(influx.MeanInParts{Whole: influx.EnergeticMean("laeq").Whole, Parts: `"laeq" AS "laeq"`}, "laeq", "1000s"), false},
 
 		{`SELECT max("speed")` + from + ` GROUP BY time(1m)`, false},
-		{`SELECT max("speed")` + from + ` GROUP BY time(1m, 10s) fill(none)`, false},
+		{`SELECT max("speed")` + from + ` GROUP BY time(1m, 10s) fill(none)`, true},
+		{`SELECT max("speed")` + from + ` GROUP BY time(1m, 70s) fill(none)`, false},
+		{`SELECT max("speed")` + from + ` GROUP BY time(1m, -10s) fill(none)`, false},
+		{`SELECT max("speed")` + from + ` GROUP BY time(1m, now()) fill(none)`, false},
 		{`SELECT max("speed")` + from + ` GROUP BY "sensor" fill(none)`, false},
 		{`SELECT max("speed")` + from + ` GROUP BY *, time(1m) fill(none)`, false},
 		{`SELECT max("speed")` + from + ` GROUP BY "lane", time(1m) fill(none)`, false},
@@ -162,7 +165,8 @@ func question(rng *rand.Rand) string {
 	step := time.Duration(to-from) * time.Millisecond / time.Duration(1+rng.IntN(200))
 	tags := []string{"sensor", "channel", "site", "district"}
 	rng.Shuffle(4, func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
-	by := append(slices.Clone(tags[:rng.IntN(5)]), fmt.Sprintf("time(%dms)", max(1, step.Milliseconds())))
+	length := max(1, step.Milliseconds())
+	by := append(slices.Clone(tags[:rng.IntN(5)]), fmt.Sprintf("time(%dms, %dms)", length, rng.Int64N(length)*rng.Int64N(2)))
 	within := fmt.Sprintf("time >= %dms AND time < %dms", from, to)
 	source := "traffic WHERE " + within
 	source += pick("", "", " AND (sensor = 's-1' OR sensor = 's-2' OR sensor = 's-14')", " AND channel = ''", " AND site =~ /^site-[12]$/", " AND sensor = 'none'",

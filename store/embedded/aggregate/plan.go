@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -20,8 +21,9 @@ type plan struct {
 	series influxql.Expr
 	// first and last are the times of points in nanoseconds, both included.
 	first, last int64
-	// step is in nanoseconds, origin the beginning of the first one, and steps how many there are.
-	step, origin, steps int64
+	// step is in nanoseconds, offset how far after whole multiples of it since 1970 steps begin, origin the beginning of the
+	// first one, and steps how many there are.
+	step, offset, origin, steps int64
 	// by are the tags that keep series apart, in order of the alphabet.
 	by []string
 	// limit is how many rows a series of the answer has at most; 0 is no limit.
@@ -65,9 +67,12 @@ func planOf(s *influxql.SelectStatement, now time.Time, maxSteps int) (plan, boo
 		return plan{}, false
 	}
 	p.series, p.first, p.last = series, times.MinTimeNano(), times.MaxTimeNano()
-	p.origin = floor(p.first, p.step)
+	if p.first < math.MinInt64+p.offset {
+		return plan{}, false
+	}
+	p.origin = floor(p.first-p.offset, p.step) + p.offset
 	// In steps and not in nanoseconds, which would overflow.
-	p.steps = floor(p.last, p.step)/p.step - p.origin/p.step + 1
+	p.steps = floor(p.last-p.offset, p.step)/p.step - (p.origin-p.offset)/p.step + 1
 	return p, p.first <= p.last && p.steps <= int64(maxSteps)
 }
 
@@ -83,7 +88,7 @@ func conditionOf(s *influxql.SelectStatement, now time.Time) (influxql.Expr, inf
 	return series, times, err == nil && !times.Min.IsZero() && !times.Max.IsZero()
 }
 
-// readDimensions reads GROUP BY: tags, and one time without an offset.
+// readDimensions reads GROUP BY: tags, and one time.
 func (p *plan) readDimensions(all influxql.Dimensions) bool {
 	for _, d := range all {
 		switch e := d.Expr.(type) {
@@ -93,20 +98,36 @@ func (p *plan) readDimensions(all influxql.Dimensions) bool {
 			}
 			p.by = append(p.by, e.Val)
 		case *influxql.Call:
-			if e.Name != "time" || len(e.Args) != 1 || p.step != 0 {
+			if e.Name != "time" || p.step != 0 || !p.readTime(e.Args) {
 				return false
 			}
-			step, ok := e.Args[0].(*influxql.DurationLiteral)
-			if !ok || step.Val <= 0 {
-				return false
-			}
-			p.step = int64(step.Val)
 		default:
 			return false
 		}
 	}
 	slices.Sort(p.by)
 	return p.step > 0
+}
+
+// readTime reads what time is given: the length of a step, and how far after whole multiples of it steps begin.
+func (p *plan) readTime(args []influxql.Expr) bool {
+	if len(args) == 0 || len(args) > 2 {
+		return false
+	}
+	step, ok := args[0].(*influxql.DurationLiteral)
+	if !ok || step.Val <= 0 {
+		return false
+	}
+	p.step = int64(step.Val)
+	if len(args) == 1 {
+		return true
+	}
+	offset, ok := args[1].(*influxql.DurationLiteral)
+	if !ok || offset.Val < 0 || offset.Val >= step.Val {
+		return false
+	}
+	p.offset = int64(offset.Val)
+	return true
 }
 
 func (p *plan) readFields(s *influxql.SelectStatement) bool {
