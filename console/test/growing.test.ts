@@ -59,6 +59,17 @@ describe('a growing chart', () => {
     expect(g.lines[0]?.values).toEqual([1]);
   });
 
+  it('its days go on from those of history, which begin at midnight in the city', () => {
+    const midnight = Date.UTC(2026, 4, 3, 22);
+    const g = new Growing([series('1', [[midnight, 1]])], 24 * 60 * MINUTE, 'sum', 365 * 24 * 60 * MINUTE);
+    expect(g.add(reading('1', midnight + 23 * 60 * MINUTE, 5))).toBe(false);
+    g.add(reading('1', midnight + 24 * 60 * MINUTE, 2));
+    g.add(reading('1', midnight + 40 * 60 * MINUTE, 3));
+    g.add(reading('2', midnight + 47 * 60 * MINUTE, 4));
+    const next = midnight + 24 * 60 * MINUTE;
+    expect(g.lines).toEqual([{ channel: '1', times: [midnight, next], values: [1, 5] }, { channel: '2', times: [next], values: [4] }]);
+  });
+
   it('stays within its range however long it grows', () => {
     const g = new Growing([series('', [])], 0, 'mean', 10 * MINUTE);
     for (let i = 0; i < 5000; i++) g.add(reading('', T0 + i * 1000, i));
@@ -76,6 +87,11 @@ describe('a counter', () => {
 
   it('what it grew over a pause is spread over the steps of it', () => {
     expect(increases({ channel: '', times: [0, 30], values: [100, 106] }, 10).values).toEqual([2]);
+  });
+
+  it('a day on which clocks change is one day', () => {
+    const day = 24 * 60 * MINUTE;
+    expect(increases({ channel: '', times: [0, 25 * 60 * MINUTE, 25 * 60 * MINUTE + day], values: [0, 50, 60] }, day).values).toEqual([50, 10]);
   });
 
   it('a step that is not over is left out of what is added up', () => {
@@ -124,6 +140,6 @@ describe('ranges', () => {
       expect(r.spanMs / r.stepMs).toBeGreaterThanOrEqual(280);
       expect(r.spanMs / r.stepMs).toBeLessThanOrEqual(400);
     }
-    expect(RANGES.map((r) => stepText(r.stepMs))).toEqual(['', '5m', '30m', '2h', '24h']);
+    expect(RANGES.map((r) => stepText(r.stepMs))).toEqual(['', '5m', '30m', '2h', '1d']);
   });
 });

@@ -46,7 +46,9 @@ export class Growing {
 
   /** A step that history has already is left alone: what it was made of is not known here. */
   private addToStep(line: Line, time: number, value: number): boolean {
-    const start = Math.floor(time / this.stepMs) * this.stepMs;
+    // Steps go on from those of history: days begin at midnight in the city, not in UTC.
+    const from = line.times.at(-1) ?? this.lines.find((l) => l.times.length > 0)?.times[0] ?? 0;
+    const start = from + Math.floor((time - from) / this.stepMs) * this.stepMs;
     let bucket = this.buckets.get(line.channel);
     if (bucket === undefined || start > bucket.start) {
       if (start <= (line.times.at(-1) ?? -Infinity)) return false;
@@ -101,7 +103,8 @@ export function increases(line: Line, stepMs: number): Line {
   for (let i = 1; i < line.times.length; i++) {
     const grew = (line.values[i] ?? 0) - (line.values[i - 1] ?? 0);
     if (grew < 0) continue;
-    const steps = Math.max(1, ((line.times[i] ?? 0) - (line.times[i - 1] ?? 0)) / stepMs);
+    // Rounded, because a day on which clocks change has 23 or 25 hours.
+    const steps = Math.max(1, Math.round(((line.times[i] ?? 0) - (line.times[i - 1] ?? 0)) / stepMs));
     times.push(line.times[i] ?? 0);
     values.push(grew / steps);
   }

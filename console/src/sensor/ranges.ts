@@ -21,9 +21,10 @@ export const RANGES: readonly Range[] = [
   { id: '1y', title: '1 y', spanMs: 365 * DAY, stepMs: DAY },
 ];
 
-/** A step as the API takes it: 5m, 2h; '' for raw. */
+/** A step as the API takes it: 5m, 2h, and 1d for a day of the city's calendar; '' for raw. */
 export function stepText(ms: number): string {
   if (ms === 0) return '';
+  if (ms % DAY === 0) return `${ms / DAY}d`;
   if (ms % HOUR === 0) return `${ms / HOUR}h`;
   return ms % MINUTE === 0 ? `${ms / MINUTE}m` : `${ms / 1000}s`;
 }
