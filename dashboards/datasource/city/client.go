@@ -30,6 +30,7 @@ type Client struct {
 	token  secret.String
 	http   *http.Client
 	stream *http.Client
+	clock  clock
 	kept   kept
 	plan   keptPlan
 }
@@ -134,6 +135,7 @@ func (c *Client) send(ctx context.Context, by *http.Client, path string, params 
 		}
 		return nil, c.unreached(Call(path, params), err)
 	}
+	c.clock.hear(response.Header)
 	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusNotModified && tag != "" {
 		return response, nil
 	}

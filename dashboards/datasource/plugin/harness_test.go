@@ -117,6 +117,8 @@ type town struct {
 
 	mu    sync.Mutex
 	calls []string
+	// behind is how far the server's clock is behind.
+	behind time.Duration
 	// instead answers a path below /api/v1/ other than testdata does.
 	instead map[string]http.HandlerFunc
 }
@@ -139,6 +141,7 @@ func (c *town) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.calls = append(c.calls, r.URL.RequestURI())
 	instead := c.instead[path]
 	c.mu.Unlock()
+	w.Header().Set("Date", time.Now().Add(-c.behind).UTC().Format(http.TimeFormat))
 	authorized := r.Header.Get("Authorization") == "Bearer "+c.token
 	switch {
 	case !ok:

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 )
+
+// tellClock is how far clocks have to be apart for the health check to speak of it.
+const tellClock = 30 * time.Second
 
 // CheckHealth says whether the data source works, or what exactly has to be mended.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
@@ -41,6 +45,13 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 	text := fmt.Sprintf("Lamppost %s of %s answers, and takes the token.", about.Version, about.Name)
 	if !d.city.HasToken() {
 		text = fmt.Sprintf("Lamppost %s of %s answers without a token, which it does only on its own machine.", about.Version, about.Name)
+	}
+	if off := d.city.Ahead(); off.Abs() >= tellClock {
+		how := "behind"
+		if off < 0 {
+			how = "ahead of"
+		}
+		text += fmt.Sprintf(" The clock of Grafana's machine is about %s %s Lamppost's: set the one that is wrong, or ranges that end now show too little or too much.", off.Abs().Round(tellClock), how)
 	}
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: text}, nil
 }

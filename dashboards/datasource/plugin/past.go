@@ -20,14 +20,15 @@ const (
 )
 
 // past asks for the readings of a filter as they were. What one answer does not hold is asked for in two parts, the newer one
-// first; where that has no end, the error is live.ErrPartial.
+// first; where that has no end, the error is live.ErrPartial. The moment is of our clock, which may be another than the server's.
 func (d *Datasource) past(ctx context.Context, f live.Filter, from time.Time) (points []live.Point, err error) {
+	from = from.Add(d.city.Ahead())
 	if len(f.Quantities)+len(f.Sensors)+len(f.Sites) == 0 { // a history of everything is not answered: the newest must do
 		return d.newest(ctx, f, from)
 	}
 	type part struct{ from, to time.Time }
 	asked, partial := 0, false
-	for parts := []part{{from, time.Now()}}; len(parts) > 0; asked++ {
+	for parts := []part{{from, d.city.Now()}}; len(parts) > 0; asked++ {
 		p := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
 		if asked >= mostParts || len(points) >= mostPoints {

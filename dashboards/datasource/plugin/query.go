@@ -52,7 +52,7 @@ type asked struct {
 	unwanted []question.Filter
 	naming   frames.Naming
 	from, to time.Time
-	// alert is true where an alert rule asks, and now is when anybody does.
+	// alert is true where an alert rule asks, and now is when anybody does, by the server's clock.
 	alert bool
 	now   time.Time
 	// points is how many steps the panel has room for.
@@ -102,7 +102,7 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, of occasio
 	}
 	a := asked{
 		Query: narrowed, unwanted: unwanted, naming: naming(parsed, of.ways), from: q.TimeRange.From.UTC(), to: q.TimeRange.To.UTC(),
-		points: min(max(q.MaxDataPoints, 1), question.MaxRows), alert: of.alert, now: time.Now(),
+		points: min(max(q.MaxDataPoints, 1), question.MaxRows), alert: of.alert, now: d.city.Now(),
 	}
 	if a.alert { // whose range is as long as one step at times
 		a.from = begin(a.from, a.Step)

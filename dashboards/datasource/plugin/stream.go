@@ -45,7 +45,7 @@ type Followed struct {
 
 // goesOn says whether readings are to come after the answer: the panel has to look at now.
 func goesOn(a asked) bool {
-	return a.Live && (a.Kind == question.Latest || time.Since(a.to) < time.Minute)
+	return a.Live && (a.Kind == question.Latest || a.now.Sub(a.to) < time.Minute)
 }
 
 // goOn says in the frame which stream goes on with the answer.
