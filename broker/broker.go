@@ -156,6 +156,9 @@ func (b *Broker) started() bool {
 
 // serve is one life of nats-server.
 func (b *Broker) serve(ctx context.Context) error {
+	if err := roomToStart(b.cfg.Dir); err != nil {
+		return err
+	}
 	before, err := storedStreams(b.cfg.Dir)
 	if err != nil {
 		return err
