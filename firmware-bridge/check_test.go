@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,55 @@ func TestBusesOfTheMachineAreListed(t *testing.T) {
 	want := "i2c /dev/i2c-1\nspi /dev/spidev0.0\nserial /dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0\nonewire "
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
+// On a Raspberry Pi serial0 is the line on the pins, and the other one has the Bluetooth radio.
+func TestTheSerialLineOfARaspberryPiIsTheOneOnItsPins(t *testing.T) {
+	for _, links := range [][2]string{{"ttyS0", "ttyAMA0"}, {"ttyAMA0", "ttyS0"}} {
+		root := t.TempDir()
+		dev := filepath.Join(root, "dev")
+		if err := os.Mkdir(dev, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"ttyS0", "ttyAMA0", "ttyAMA2"} {
+			write(t, filepath.Join(dev, line), "")
+		}
+		for i, line := range links {
+			if err := os.Symlink(line, filepath.Join(dev, fmt.Sprintf("serial%d", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		for _, b := range bus.List(root) {
+			got = append(got, b.Device)
+		}
+		if want := "/dev/serial0 /dev/ttyAMA2"; strings.Join(got, " ") != want {
+			t.Errorf("serial0 is %s: got %s, want %s", links[0], strings.Join(got, " "), want)
+		}
+	}
+}
+
+func TestLongNamesOfAdaptersLoseWholeWords(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "dev", "serial", "by-id")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for device, want := range map[string]string{
+		"usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0": "usb-uart-a50285bi-if00-port0",
+		"usb-QEMU_SERIAL_1-0000:00:04.0-1-if00-port0":  "1-0000-00-04-0-1-if00-port0",
+		"usb-" + strings.Repeat("x", 40):               strings.Repeat("x", 32),
+		"usb-1a86_USB_Serial-if00-port0":               "usb-1a86-usb-serial-if00-port0",
+	} {
+		write(t, filepath.Join(dir, device), "")
+		found := bus.List(root)
+		if len(found) != 1 || found[0].ID != want || found[0].Validate() != nil {
+			t.Errorf("%s: got %+v, want the id %s", device, found, want)
+		}
+		if err := os.Remove(filepath.Join(dir, device)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

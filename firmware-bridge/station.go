@@ -278,7 +278,7 @@ func (s *station) accept(ms []driver.Measurement) error {
 	if n := s.rate.take(time.Duration(now), len(good)); n < len(good) {
 		good = good[:n]
 		s.flooded = now
-		wrong = fault.New(fault.Other, fmt.Errorf("it floods: more than %d readings a second", mostReadings), "look for a loose contact, or set a debounce time")
+		wrong = fault.New(fault.Other, fmt.Errorf("it floods: more than %d readings a second", mostReadings), "look which device sends so much; at a pin look for a loose contact, or set a debounce time")
 	}
 	s.report.Readings += uint64(len(good))
 	s.mu.Unlock()

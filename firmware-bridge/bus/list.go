@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 // lasting names where there are such) and 1-Wire. A bus that is there may still be empty, or not be for sensors.
 func List(root string) []Config {
 	var all []Config
+	aliased := serialAliases(root)
 	add := func(kind Kind, pattern string) (some bool) {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -19,6 +21,9 @@ func List(root string) []Config {
 		}
 		for _, path := range found {
 			device := "/" + strings.TrimPrefix(strings.TrimPrefix(path, filepath.Clean(root)), "/")
+			if aliased[filepath.Base(device)] {
+				continue
+			}
 			all = append(all, Config{ID: idOf(device), Type: kind, Device: device})
 		}
 		return len(found) > 0
@@ -29,11 +34,24 @@ func List(root string) []Config {
 		add(Serial, "dev/ttyUSB*")
 		add(Serial, "dev/ttyACM*")
 	}
+	add(Serial, "dev/serial0")
 	add(Serial, "dev/ttyAMA*")
 	if found, err := filepath.Glob(filepath.Join(root, "sys", "bus", "w1", "devices", "*-*")); err == nil && len(found) > 0 {
 		all = append(all, Config{ID: "onewire", Type: OneWire})
 	}
 	return all
+}
+
+// serialAliases are the lines behind the names that a Raspberry Pi gives them: serial0 is the one on its pins, whichever that is, and
+// serial1 has a Bluetooth radio on it, which is left alone.
+func serialAliases(root string) map[string]bool {
+	lines := make(map[string]bool)
+	for _, alias := range []string{"serial0", "serial1"} {
+		if line, err := os.Readlink(filepath.Join(root, "dev", alias)); err == nil {
+			lines[filepath.Base(line)] = true
+		}
+	}
+	return lines
 }
 
 // LocalBroker tells whether something takes connections at address, host:port, and the bus that this would be.
@@ -51,7 +69,8 @@ func LocalBroker(ctx context.Context, address string) (cfg Config, there bool) {
 	return Config{ID: "local-broker", Type: MQTT, Device: "mqtt://" + address}, true
 }
 
-// idOf makes a bus's id of its device: the last part of the path, in the letters that ids have.
+// idOf makes a bus's id of its device: the last part of the path, in the letters that ids have. Of a long one the words at its
+// end are left, which tell adapters of one make apart.
 func idOf(device string) string {
 	id := strings.Map(func(r rune) rune {
 		switch {
@@ -63,8 +82,12 @@ func idOf(device string) string {
 		return '-'
 	}, filepath.Base(device))
 	id = strings.Trim(id, "-")
-	if len(id) > 32 {
-		id = strings.Trim(id[len(id)-32:], "-")
+	for len(id) > 32 {
+		_, rest, words := strings.Cut(id, "-")
+		if !words {
+			rest = id[len(id)-32:]
+		}
+		id = strings.Trim(rest, "-")
 	}
 	return id
 }
