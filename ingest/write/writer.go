@@ -1,7 +1,6 @@
 package write
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +48,7 @@ type Writer struct {
 	read    spool.Position // end of the newest frame that was gathered
 	serial  uint64         // of that frame
 	began   time.Time      // when the newest job was handed to post
+	waiting []byte         // memory for the lines of the frame that waits for the next job
 	settled atomic.Pointer[spool.Position]
 
 	free  chan *job // as many as may be in flight
@@ -228,7 +228,8 @@ func (w *Writer) gather(ctx context.Context, parser *frame.Parser, j *job, ahead
 			return nil, err
 		}
 		if j.n > 0 && !w.fits(j, &next.frame) {
-			next.frame.Lines = bytes.Clone(next.frame.Lines) // the reader's memory is used again
+			w.waiting = append(w.waiting[:0], next.frame.Lines...) // the reader's memory is used again
+			next.frame.Lines = w.waiting
 			next.frame.Refused, next.frame.Released = nil, nil
 			return next, nil
 		}
