@@ -15,8 +15,10 @@ import (
 
 // Readings is the answer to a history: columns of times and values.
 type Readings struct {
-	// StepMS is the length of a step in milliseconds; 0 for readings as they are.
-	StepMS    int64    `json:"step_ms"`
+	// StepMS is the length of a step in milliseconds, of months and years that of the shortest; 0 for readings as they are.
+	StepMS int64 `json:"step_ms"`
+	// Step is the same in words, such as 1mo; servers before steps of the calendar do not say.
+	Step      string   `json:"step"`
 	Agg       string   `json:"agg"`
 	Truncated bool     `json:"truncated"`
 	Series    []Series `json:"series"`

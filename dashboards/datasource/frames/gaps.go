@@ -35,8 +35,9 @@ func NewCadences(sensors []city.Sensor) Cadences {
 	return c
 }
 
-// patience is how far two readings of a line may be apart, in milliseconds, before one is missing between them. A line whose
-// sensor reports less often than there are steps may be a cadence apart, and a step: readings are not on time to the second.
+// patience is how much later than at the next step a line's next reading may be, in milliseconds, before one is missing between
+// them. A line whose sensor reports less often than there are steps may be a cadence apart, and a step: readings are not on time
+// to the second.
 func (form HistoryForm) patience(line *Line) int64 {
 	key := of{quantity: line.Quantity}
 	switch {
@@ -47,10 +48,10 @@ func (form HistoryForm) patience(line *Line) int64 {
 	case line.District != "":
 		key.district = line.District
 	}
-	if cadence := form.Cadences[key]; cadence > line.StepMS {
-		return cadence + line.StepMS
+	if cadence := form.Cadences[key]; cadence > line.Step.MS {
+		return cadence
 	}
-	return line.StepMS
+	return 0
 }
 
 // Holed says whether any line has a step without a reading, from its first one to its last or up to the end in Unix milliseconds.
@@ -58,29 +59,37 @@ func Holed(lines []Line, from, to int64) bool {
 	for i := range lines {
 		l := &lines[i]
 		n := len(l.Times)
-		if n == 0 || l.StepMS <= 0 {
+		if n == 0 || l.Step.MS <= 0 {
 			continue
 		}
-		if l.Times[0]-from >= l.StepMS || to-l.Times[n-1] > l.StepMS || l.Times[n-1]-l.Times[0] > int64(n-1)*l.StepMS {
+		if l.Step.Before(l.Times[0]) >= from || to > l.Step.Next(l.Times[n-1]) {
 			return true
+		}
+		for k := 1; k < n; k++ {
+			if l.Times[k] > l.Step.Next(l.Times[k-1]) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// filled has a NaN at every step from from to to at which the line has no value, where values are further apart than patience.
+// filled has a NaN at every step from from to to at which the line has no value, where the next value is later than at the next
+// step by more than patience.
 func filled(line *Line, from, to, patience int64) (times []int64, values []float64) {
-	step := line.StepMS
 	next := to
-	if len(line.Times) > 0 {
-		next = line.Times[0] - (line.Times[0]-from)/step*step // the first step in the range, in step with the readings
+	if len(line.Times) > 0 { // the first step in the range, in step with the readings
+		next = line.Times[0]
+		for n := 0; n < maxFilled && line.Step.Before(next) >= from; n++ {
+			next = line.Step.Before(next)
+		}
 	}
 	put := 0
 	fill := func(end int64) {
-		if end-(next-step) <= patience {
+		if end <= next+patience {
 			return
 		}
-		for ; next < end && put < maxFilled; next += step {
+		for ; next < end && put < maxFilled; next = line.Step.Next(next) {
 			times, values = append(times, next), append(values, math.NaN())
 			put++
 		}
@@ -88,7 +97,7 @@ func filled(line *Line, from, to, patience int64) (times []int64, values []float
 	for i, at := range line.Times {
 		fill(at)
 		times, values = append(times, at), append(values, line.Values[i])
-		next = at + step
+		next = line.Step.Next(at)
 	}
 	fill(to)
 	return times, values

@@ -13,8 +13,8 @@ import (
 // Line is one series and when it is of.
 type Line struct {
 	city.Series
-	// StepMS is that of its answer.
-	StepMS int64
+	// Step is that of its answer.
+	Step Step
 	// Compare is how far before it was ("week"); "" for now. Times are already those of now.
 	Compare string
 }
@@ -52,7 +52,7 @@ func History(lines []Line, form HistoryForm) data.Frames {
 
 // columns returns times and values: []float64, or []*float64 where any is missing.
 func (form HistoryForm) columns(line *Line) (times []time.Time, values any) {
-	whole := !form.Gaps || line.StepMS <= 0
+	whole := !form.Gaps || line.Step.MS <= 0
 	if whole && !slices.ContainsFunc(line.Values, math.IsNaN) {
 		times = make([]time.Time, len(line.Times))
 		for i, ms := range line.Times {

@@ -16,6 +16,7 @@ import (
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // part is one request of a history.
@@ -52,19 +53,20 @@ func (d *Datasource) history(ctx context.Context, a asked) (data.Frames, error) 
 		return nil, err
 	}
 	form.Names = names
+	steps, err := d.stepsOf(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
 	var into drawn
 	var calls []string
 	truncated := false
-	for _, p := range parts {
-		if p.err != nil {
-			return nil, p.err
-		}
+	for i, p := range parts {
 		calls = append(calls, city.Call("history", p.params))
 		truncated = truncated || p.answer.Truncated
-		p.draw(&into)
+		p.draw(&into, steps[i])
 	}
 	if k := a.keeps(asIs); k != nil && len(into.lines) > 0 {
-		form.From, form.To = time.UnixMilli(max(k.from, a.from.UnixMilli())), time.UnixMilli(k.to-into.lines[0].StepMS+1)
+		form.From, form.To = time.UnixMilli(max(k.from, a.from.UnixMilli())), time.UnixMilli(into.lines[0].Step.Before(k.to)+1)
 	}
 	if form.Cadences, err = d.cadences(ctx, a, form, into.lines); err != nil {
 		return nil, err
@@ -122,12 +124,34 @@ func shifts(by string, zone *time.Location) (back, forth func(time.Time) time.Ti
 		func(t time.Time) time.Time { return t.In(zone).AddDate(years, 0, days) }
 }
 
+// stepsOf are those of the parts' answers, or what is wrong with one of these. The city's time zone is asked for only where steps
+// are of its calendar.
+func (d *Datasource) stepsOf(ctx context.Context, parts []*part) ([]frames.Step, error) {
+	all := make([]frames.Step, len(parts))
+	for i, p := range parts {
+		if p.err != nil {
+			return nil, p.err
+		}
+		all[i].MS = p.answer.StepMS
+		length, ok := step.Parse(p.answer.Step)
+		if !ok || !length.InCalendar() {
+			continue
+		}
+		zone, err := d.zone(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all[i].Length, all[i].Zone = length, zone
+	}
+	return all, nil
+}
+
 // draw adds the part's answer, moved to where it is shown. Where the clocks change two times can fall together or swap:
 // only those that go forward are kept.
-func (p *part) draw(into *drawn) {
+func (p *part) draw(into *drawn, step frames.Step) {
 	for _, s := range p.answer.Series {
 		had := len(s.Times)
-		if s.Times, s.Values = p.kept.of(s.Times, s.Values, p.answer.StepMS); len(s.Times) == 0 && had > 0 {
+		if s.Times, s.Values = p.kept.of(s.Times, s.Values, step); len(s.Times) == 0 && had > 0 {
 			into.cut++
 			continue
 		}
@@ -144,7 +168,7 @@ func (p *part) draw(into *drawn) {
 			s.Times, s.Values = s.Times[:kept], s.Values[:kept]
 		}
 		s.Agg = cmp.Or(s.Agg, p.answer.Agg)
-		into.add(frames.Line{Series: s, StepMS: p.answer.StepMS, Compare: p.compare})
+		into.add(frames.Line{Series: s, Step: step, Compare: p.compare})
 	}
 }
 

@@ -105,7 +105,9 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, of occasio
 		points: min(max(q.MaxDataPoints, 1), question.MaxRows), alert: of.alert, now: d.city.Now(),
 	}
 	if a.alert { // whose range is as long as one step at times
-		a.from = begin(a.from, a.Step)
+		if a.from, err = d.begin(ctx, a); err != nil {
+			return refuse(err)
+		}
 	}
 	if q.MaxDataPoints <= 0 {
 		a.points = 1000

@@ -1,11 +1,13 @@
 package plugin
 
 import (
-	"strconv"
+	"context"
 	"time"
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
+	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // settle is how long the last readings of a step may still be under way when it is over.
@@ -32,26 +34,26 @@ func (a asked) keeps(back func(time.Time) time.Time) *kept {
 }
 
 // of returns those of the times that are shown, and their values. Readings as they are, which have no step, are all shown.
-func (k *kept) of(times []int64, values []float64, stepMS int64) ([]int64, []float64) {
-	if k == nil || stepMS <= 0 {
+func (k *kept) of(times []int64, values []float64, step frames.Step) ([]int64, []float64) {
+	if k == nil || step.MS <= 0 {
 		return times, values
 	}
 	first, end := 0, len(times)
 	for first < end && times[first] < k.from {
 		first++
 	}
-	for end > first && times[end-1]+stepMS > k.to {
+	for end > first && step.Next(times[end-1]) > k.to {
 		end--
 	}
 	return times[first:end], values[first:end]
 }
 
 // steps returns those of the ledger's steps that are shown. Its first one is whole always.
-func (k *kept) steps(all []city.Step, step time.Duration) []city.Step {
+func (k *kept) steps(all []city.Step, length time.Duration) []city.Step {
 	if k == nil {
 		return all
 	}
-	for len(all) > 0 && all[len(all)-1].Time.Add(step).UnixMilli() > k.to {
+	for len(all) > 0 && all[len(all)-1].Time.Add(length).UnixMilli() > k.to {
 		all = all[:len(all)-1]
 	}
 	return all
@@ -60,24 +62,30 @@ func (k *kept) steps(all []city.Step, step time.Duration) []city.Step {
 // asIs moves no time.
 func asIs(t time.Time) time.Time { return t }
 
-// begin is where the step begins that holds a time; the time itself where the server chooses the step.
-func begin(t time.Time, step string) time.Time {
-	ms := stepOf(step).Milliseconds()
-	if ms <= 0 {
-		return t
+// begin is where the step begins in which the range does; the beginning of the range where the server chooses the step.
+func (d *Datasource) begin(ctx context.Context, a asked) (time.Time, error) {
+	length, ok := step.Parse(a.Step)
+	if a.Kind == question.Ledger {
+		length = step.Length{Every: stepOf(a.Step)}
 	}
-	return time.UnixMilli(t.UnixMilli() / ms * ms).UTC()
+	if !ok || length.IsZero() {
+		return a.from, nil
+	}
+	zone := time.UTC
+	if length.InCalendar() {
+		var err error
+		if zone, err = d.zone(ctx); err != nil {
+			return a.from, err
+		}
+	}
+	return length.Begin(a.from, zone).UTC(), nil
 }
 
-// stepOf is how long a step is that the query names, as Check lets it; 0 where it names none.
-func stepOf(step string) time.Duration {
-	if step == question.Automatic || step == question.Raw {
+// stepOf is how long a step of the ledger is; 0 where the query names none.
+func stepOf(named string) time.Duration {
+	length, ok := step.Parse(named)
+	if !ok {
 		return 0
 	}
-	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[step[len(step)-1]]
-	n, err := strconv.Atoi(step[:len(step)-1])
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * unit
+	return length.Shortest()
 }

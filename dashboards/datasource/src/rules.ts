@@ -65,11 +65,20 @@ export function aggregatesOf(query: LamppostQuery): Pick[] {
   return AGGREGATES.filter(({ value }) => !ADDING.includes(value)).map((a) => (a.value === '' ? { ...a, description: 'Maximum for counters, mean for the rest' } : a));
 }
 
+const AUTOMATIC: Pick = { value: '', label: 'Automatic', description: 'As the width of the panel allows' };
+
 export const STEPS: Pick[] = [
-  { value: '', label: 'Automatic', description: 'As the width of the panel allows' },
+  AUTOMATIC,
   { value: 'raw', label: 'As they are', description: 'Every reading' },
-  ...['10s', '1m', '5m', '15m', '30m', '1h', '6h', '12h', '1d', '7d'].map((value) => ({ value, label: value })),
+  ...['10s', '1m', '5m', '15m', '30m', '1h', '6h', '12h'].map((value) => ({ value, label: value })),
+  { value: '1d', label: 'Day', description: 'From midnight, by the city\'s clock' },
+  { value: '1w', label: 'Week', description: 'From Monday, by the city\'s clock' },
+  { value: '1mo', label: 'Month', description: 'Of the calendar' },
+  { value: '1y', label: 'Year', description: 'Of the calendar' },
 ];
+
+/** The ledger counts whole minutes and hours; a day of it is 24 hours in UTC. */
+export const LEDGER_STEPS: Pick[] = [AUTOMATIC, ...['1m', '5m', '15m', '30m', '1h', '6h', '12h', '24h'].map((value) => ({ value, label: value }))];
 
 export const GROUPS: Pick[] = [
   { value: 'sensor', label: 'sensor' },

@@ -1,6 +1,6 @@
 import { InlineField, InlineFieldRow, InlineSwitch } from '@grafana/ui';
 import React from 'react';
-import { aggregatesOf, COMPARISONS, COUNTERS, EVENTS, type Field, fieldsOf, GROUPS, kindOf, LIMITS, SORTS, STATES, STEPS } from '../rules';
+import { aggregatesOf, COMPARISONS, COUNTERS, EVENTS, type Field, fieldsOf, GROUPS, kindOf, LEDGER_STEPS, LIMITS, SORTS, STATES, STEPS } from '../rules';
 import { type LamppostQuery } from '../types';
 import { One } from './One';
 import { Several } from './Several';
@@ -17,7 +17,7 @@ interface Props {
 export function How({ id, query, change, without = [] }: Props) {
   const fields = fieldsOf(query);
   without.forEach((field) => fields.delete(field));
-  const steps = kindOf(query) === 'ledger' ? STEPS.filter((s) => s.value !== 'raw' && !s.value.endsWith('0s')) : STEPS;
+  const steps = kindOf(query) === 'ledger' ? LEDGER_STEPS : STEPS;
   const own = query.step && !steps.some((s) => s.value === query.step) ? [{ value: query.step, label: query.step }] : [];
   return (
     <InlineFieldRow>
