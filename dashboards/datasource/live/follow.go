@@ -30,8 +30,9 @@ type Follower struct {
 	Past     Past
 	// Send takes points that are new. It must not keep them.
 	Send func([]Point) error
-	// Tell hears that the stream has been broken for longer than Patience, and with nil that it is back and the hole is filled. It
-	// hears ErrPartial of a hole that is not.
+	// Tell hears that the stream has been broken for longer than Patience, and with nil that it is open and the hole is filled: at first
+	// as well, because its panel may have heard of a break from a Follower before, with other settings. It hears ErrPartial of a hole
+	// that is not filled.
 	Tell     func(*Break) error
 	Patience time.Duration
 	// Since is up to when the panel has its readings.
@@ -60,8 +61,8 @@ type following struct {
 	// left are the pauses of rounds that are still to come, and due the next of them; alarm is when a break is to be told.
 	left       []time.Duration
 	due, alarm *time.Timer
-	// told is true while the panel knows of a break, unanswered while the history fails.
-	told, unanswered bool
+	// told is true while the panel knows of a break, greeted since it knows that there is none, unanswered while the history fails.
+	told, greeted, unanswered bool
 }
 
 // Follow hands readings on until the context ends or Send or Tell fails.
@@ -152,8 +153,8 @@ func (w *following) fill(ctx context.Context) error {
 	} else {
 		w.whole = asked
 	}
-	if w.told && w.Listener.Broken() == nil {
-		w.told = false
+	if (w.told || !w.greeted) && w.Listener.Broken() == nil {
+		w.told, w.greeted = false, true
 		if err := w.Tell(nil); err != nil {
 			return err
 		}

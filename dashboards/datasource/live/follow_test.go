@@ -100,7 +100,7 @@ func TestBreakThatLastsIsToldAndItsEndToo(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		want := []string{"10s reading 1", "25s broken since 10s: refused", "70s back"}
+		want := []string{"0s back", "10s reading 1", "25s broken since 10s: refused", "70s back"}
 		if diff := cmp.Diff(want, d.entries); diff != "" {
 			t.Error(diff)
 		}
@@ -125,8 +125,8 @@ func TestShortBreakIsNotTold(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if len(d.entries) != 0 {
-			t.Errorf("told %q", d.entries)
+		if diff := cmp.Diff([]string{"0s back"}, d.entries); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -147,12 +147,9 @@ func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamReques
 // join listens to a filter. While too many different ones are followed the panel is told, and waits for one to end.
 func (d *Datasource) join(ctx context.Context, f live.Filter, tell func(*live.Break) error) (*live.Listener, error) {
 	since := time.Now()
-	for told := false; ; told = true {
+	for {
 		listener, err := d.hub.Join(ctx, f)
-		switch {
-		case err == nil && told:
-			return listener, tell(nil)
-		case !errors.Is(err, live.ErrFull):
+		if !errors.Is(err, live.ErrFull) {
 			return listener, err
 		}
 		select {
