@@ -41,7 +41,7 @@ func (l *serialLine) Open(driver Mode) (Port, error) {
 	if l.used {
 		return nil, fault.New(fault.Misconfigured, fmt.Errorf("open %s: %w", l.cfg.Device, errInUse), "one serial line serves one sensor: look at the settings for a second one on it")
 	}
-	p, err := serial.Open(l.cfg.Device, library(mode))
+	p, err := openPort(l.cfg.Device, library(mode))
 	if err != nil {
 		return nil, l.fault(mode, err)
 	}
@@ -77,8 +77,11 @@ func (l *serialLine) fault(mode Mode, err error) error {
 	switch {
 	case code == serial.PermissionDenied:
 		return fault.New(fault.Denied, err, "this user may not open "+l.cfg.Device+": add the user to group dialout, and restart the bridge")
-	case code == serial.PortBusy:
-		return fault.New(fault.Misconfigured, fmt.Errorf("%w: %w", err, errInUse), "another program uses the line: a console (getty), a modem manager or a second bridge")
+	case code == serial.PortBusy, errors.Is(err, errInUse):
+		if code == serial.PortBusy {
+			err = fmt.Errorf("%w: %w", err, errInUse)
+		}
+		return fault.New(fault.Misconfigured, err, "another program uses the line: a console (getty), a modem manager, or a bridge that runs (systemctl stop lamppost-bridge)")
 	case code == serial.InvalidSerialPort && !errors.Is(err, os.ErrNotExist):
 		return fault.New(fault.Misconfigured, err, "this is no serial line, or it cannot do "+mode.String()+serialDevices())
 	case code == serial.InvalidSpeed, code == serial.InvalidDataBits, code == serial.InvalidParity, code == serial.InvalidStopBits:

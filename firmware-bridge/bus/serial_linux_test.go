@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -103,6 +104,86 @@ func TestSerialLineHasOneUserAtATime(t *testing.T) {
 		t.Fatalf("after the first has closed it: %v", err)
 	}
 	p.Close()
+}
+
+// The right of root to open a line that is another's is not used: init looks for devices beside the running service.
+func TestALineThatAnotherProgramHasIsLeftAlone(t *testing.T) {
+	_, path := pty(t)
+	p, err := serialBus(t, bus.Config{Device: path}).Serial.Open(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := serialBus(t, bus.Config{Device: path})
+	if _, err := other.Serial.Open(plain); fault.KindOf(err) != fault.Misconfigured || !strings.Contains(fault.AdviceOf(err), "another program") {
+		t.Errorf("while it is open: %v (%s), %q", err, fault.KindOf(err), fault.AdviceOf(err))
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p, err = other.Serial.Open(plain)
+	if err != nil {
+		t.Fatalf("after it was closed: %v", err)
+	}
+	p.Close()
+}
+
+// A program that has the line open as well takes bytes now and then that were announced to the reader. It must not wait for them.
+func TestBytesThatAnotherProgramTakesDoNotHangAReader(t *testing.T) {
+	other, path := pty(t)
+	thief, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(thief)
+	b := serialBus(t, bus.Config{Device: path})
+	p, err := b.Serial.Open(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for took := make([]byte, 64); ; {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = unix.Read(thief, took)
+			}
+		}
+	})
+	reads := make(chan error)
+	all.Go(func() {
+		defer close(reads)
+		for range 2000 {
+			if err := p.SetReadTimeout(time.Millisecond); err != nil {
+				t.Error(err)
+				return
+			}
+			_, err := p.Read(make([]byte, 64))
+			reads <- err
+		}
+	})
+	for done := false; !done; {
+		if _, err := other.WriteString("x"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err, more := <-reads:
+			if done = !more; err != nil { // as if it had hung up
+				if fault.KindOf(err) != fault.Lost {
+					t.Errorf("got %v (%s)", err, fault.KindOf(err))
+				}
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("a read hangs")
+		}
+	}
+	close(stop)
+	all.Wait()
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestCloseEndsASerialRead(t *testing.T) {
