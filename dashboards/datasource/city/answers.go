@@ -194,10 +194,14 @@ type Event struct {
 	Text     string     `json:"text"`
 }
 
-// Events asks for what happened.
-func (c *Client) Events(ctx context.Context, params url.Values) (items []Event, err error) {
-	items, _, err = list[Event](ctx, c, "events", params)
-	return items, err
+// Events asks for what happened; the older ones are left out of what is truncated.
+func (c *Client) Events(ctx context.Context, params url.Values) (items []Event, truncated bool, err error) {
+	var answer struct {
+		Items     []Event `json:"items"`
+		Truncated bool    `json:"truncated"`
+	}
+	_, err = c.get(ctx, "events", params, "", &answer)
+	return answer.Items, answer.Truncated, err
 }
 
 // Pipeline is how the server itself is doing.

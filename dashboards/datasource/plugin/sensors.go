@@ -21,7 +21,9 @@ func (d *Datasource) sensors(ctx context.Context, a asked) (data.Frames, error) 
 	switch a.View {
 	case question.Sites:
 		sites, err := d.sites(ctx, a)
-		return shown(city.Call("sites", nil), frames.Sites(cut(sites, a.Limit))), err
+		all := shown(city.Call("sites", nil), frames.Sites(cut(sites, a.Limit)))
+		a.beyond(all[0], len(sites))
+		return all, err
 	case question.Districts:
 		districts, err := d.city.Districts(ctx)
 		districts = slices.DeleteFunc(slices.Clone(districts), func(s city.District) bool {

@@ -3,6 +3,7 @@ package plugin
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -47,6 +48,7 @@ func (d *Datasource) latest(ctx context.Context, a asked) (data.Frames, error) {
 	var frame *data.Frame
 	if a.View == question.ByReading {
 		frame = frames.Readings(cut(items, a.Limit), catalogue)
+		a.beyond(frame, len(items))
 	} else {
 		frame = frames.Latest(ofFirst(items, a.Limit), catalogue)
 	}
@@ -78,6 +80,20 @@ func cut[T any](items []T, limit int) []T {
 	return items[:min(limit, len(items))]
 }
 
+// beyond says in a table of how many rows it is a part, unless the query asked for a part.
+func (a asked) beyond(frame *data.Frame, there int) {
+	if a.Limit == 0 {
+		looked(frame, there, question.MaxRows)
+	}
+}
+
+// looked says in a table that there are more than were looked at.
+func looked(frame *data.Frame, there, most int) {
+	if there > most {
+		warned(frame, fmt.Sprintf("there are %d, and the first %d are shown; choose districts, sites or sensors", there, most))
+	}
+}
+
 // sites are those that the query wants.
 func (d *Datasource) sites(ctx context.Context, a asked) ([]city.Site, error) {
 	all, err := d.city.Sites(ctx)
@@ -107,7 +123,7 @@ func matches(search string, texts ...string) bool {
 func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 	params := a.when(url.Values{})
 	if a.View == question.Each {
-		limit := cmp.Or(a.Limit, 1000)
+		limit := cmp.Or(a.Limit, question.MaxRows)
 		asks := limit
 		if len(a.unwanted) > 0 { // they take rows away
 			asks = question.MaxRows
@@ -121,7 +137,7 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 				params[key] = list
 			}
 		}
-		items, _, err := d.city.LedgerSensors(ctx, params)
+		items, total, err := d.city.LedgerSensors(ctx, params)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +146,11 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 				return map[string]string{"sensor": k.Sensor, "site": k.Site, "district": k.District}[key]
 			})
 		})
-		return shown(city.Call("ledger/sensors", params), frames.LedgerSensors(cut(items, limit))), nil
+		all := shown(city.Call("ledger/sensors", params), frames.LedgerSensors(cut(items, limit)))
+		if len(items) < limit || a.Limit == 0 {
+			looked(all[0], total, asks)
+		}
+		return all, nil
 	}
 	for key, list := range map[string][]string{"sensor": a.Sensors, "district": a.Districts, "site": a.Sites} {
 		if len(list) > 0 {
@@ -199,7 +219,7 @@ func (d *Datasource) events(ctx context.Context, a asked) (data.Frames, error) {
 			params[key] = list
 		}
 	}
-	items, err := d.city.Events(ctx, params)
+	items, truncated, err := d.city.Events(ctx, params)
 	if err != nil {
 		return nil, err
 	}
@@ -208,5 +228,10 @@ func (d *Datasource) events(ctx context.Context, a asked) (data.Frames, error) {
 			return map[string]string{"sensor": e.Sensor, "site": e.Site, "district": e.District}[key]
 		})
 	})
-	return shown(city.Call("events", params), frames.Events(cut(items, a.Limit))), nil
+	all := shown(city.Call("events", params), frames.Events(cut(items, a.Limit)))
+	a.beyond(all[0], len(items))
+	if truncated {
+		warned(all[0], "there are more events than one answer holds, and older ones are left out; choose a shorter time")
+	}
+	return all, nil
 }
