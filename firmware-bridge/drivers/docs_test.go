@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lamppost-city/lamppost/firmware-bridge/drivers"
+	"github.com/lamppost-city/lamppost/firmware-bridge/drivers/modbus"
 	"github.com/lamppost-city/lamppost/firmware-bridge/settings"
 	"github.com/lamppost-city/lamppost/telemetry/mapping"
 )
@@ -39,6 +40,18 @@ func TestEveryReadyMappingIsInTheDocumentation(t *testing.T) {
 	for _, name := range mapping.Ready() {
 		if !strings.Contains(string(text), "| `"+name+"` |") {
 			t.Errorf("docs/mapping.md does not have %s", name)
+		}
+	}
+}
+
+func TestEveryReadyMapOfModbusIsInTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/bridge.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range modbus.Names() {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/bridge.md does not have %s", name)
 		}
 	}
 }
