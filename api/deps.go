@@ -138,7 +138,7 @@ type Ledger interface {
 	// Minutes covers at most ledger.MaxMinutes, and hands the slice over.
 	Minutes(ctx context.Context, sensor telemetry.SensorID, from, to time.Time) ([]ledger.Minute, error)
 	// Steps sums up sensors, nil for the city, by step. Its errors may be ledger.ErrStep, ErrSteps and ErrMuch.
-	Steps(ctx context.Context, sensors []telemetry.SensorID, from, to time.Time, step time.Duration) ([]ledger.Minute, error)
+	Steps(ctx context.Context, q ledger.StepsQuery) ([]ledger.Minute, error)
 	// Sums sums up each sensor; its error may be ledger.ErrMuch.
 	Sums(ctx context.Context, sensors []telemetry.SensorID, from, to time.Time) ([]ledger.Totals, error)
 	// Events lists what went wrong, oldest first, and whether that is not all.

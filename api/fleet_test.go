@@ -36,17 +36,17 @@ func TestLedgerBySteps(t *testing.T) {
 	for _, c := range []struct {
 		path    string
 		sensors []telemetry.SensorID
-		step    time.Duration
+		step    string
 		back    time.Duration
 	}{
-		{"/api/v1/ledger?step=5m", nil, 5 * time.Minute, 24 * time.Hour},
-		{"/api/v1/ledger?step=1d&from=-7d", nil, 24 * time.Hour, 7 * 24 * time.Hour},
-		{"/api/v1/ledger?step=1h&sensor=air-2,loop-1,none", []telemetry.SensorID{"air-2", "loop-1"}, time.Hour, 24 * time.Hour},
-		{"/api/v1/ledger?step=1h&site=market&sensor=air-2", []telemetry.SensorID{"air-2"}, time.Hour, 24 * time.Hour},
-		{"/api/v1/ledger?step=1h&site=nowhere", []telemetry.SensorID{}, time.Hour, 24 * time.Hour},
+		{"/api/v1/ledger?step=5m", nil, "5m", 24 * time.Hour},
+		{"/api/v1/ledger?step=1d&from=-7d", nil, "1d", 7 * 24 * time.Hour},
+		{"/api/v1/ledger?step=1h&sensor=air-2,loop-1,none", []telemetry.SensorID{"air-2", "loop-1"}, "1h", 24 * time.Hour},
+		{"/api/v1/ledger?step=1h&site=market&sensor=air-2", []telemetry.SensorID{"air-2"}, "1h", 24 * time.Hour},
+		{"/api/v1/ledger?step=1h&site=nowhere", []telemetry.SensorID{}, "1h", 24 * time.Hour},
 	} {
 		s.get(c.path).want(http.StatusOK)
-		if diff := cmp.Diff(c.sensors, s.ledger.sensors); diff != "" || s.ledger.step != c.step || time.Since(s.ledger.from) < c.back {
+		if diff := cmp.Diff(c.sensors, s.ledger.sensors); diff != "" || s.ledger.step.String() != c.step || time.Since(s.ledger.from) < c.back {
 			t.Errorf("%s: step %s from %s (-want +got):\n%s", c.path, s.ledger.step, s.ledger.from, diff)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/lamppost-city/lamppost/query"
 	"github.com/lamppost-city/lamppost/registry"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,7 +62,7 @@ type fakeLedger struct {
 	events   []ledger.Event
 	asked    ledger.QuarantineFilter
 	from, to time.Time
-	step     time.Duration
+	step     step.Length
 	sensors  []telemetry.SensorID
 	err      error
 }
@@ -76,8 +77,8 @@ func (f *fakeLedger) Minutes(_ context.Context, _ telemetry.SensorID, from, to t
 	return f.minutes, f.err
 }
 
-func (f *fakeLedger) Steps(_ context.Context, sensors []telemetry.SensorID, from, to time.Time, step time.Duration) ([]ledger.Minute, error) {
-	f.sensors, f.from, f.to, f.step = sensors, from, to, step
+func (f *fakeLedger) Steps(_ context.Context, q ledger.StepsQuery) ([]ledger.Minute, error) {
+	f.sensors, f.from, f.to, f.step = q.Sensors, q.From, q.To, q.Step
 	return f.minutes, f.err
 }
 

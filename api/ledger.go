@@ -7,6 +7,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // defaultLedger is how far back a sensor's ledger goes where the request does not say.
@@ -50,7 +51,7 @@ type ledgerInput struct {
 	To     string   `query:"to" maxLength:"40" doc:"End; without it, everything." example:"now"`
 	Sensor []string `query:"sensor,explode" maxItems:"1000" doc:"Only these sensors; may repeat."`
 	PlaceParams
-	Step string `query:"step" maxLength:"20" doc:"Sum up by steps as well: whole minutes that make up an hour, like 5m, or whole hours, like 1h or 1d. The range is rounded outwards to whole steps." example:"1h"`
+	Step string `query:"step" maxLength:"20" doc:"Sum up by steps as well: whole minutes that make up an hour, like 5m, whole hours, like 6h, or days, weeks, months and years of the city's calendar, like 1d. The range is rounded outwards to whole steps." example:"1h"`
 }
 
 // LedgerStep is what came in one step.
@@ -70,12 +71,12 @@ type ledgerOutput struct {
 }
 
 func (s *Server) getLedger(ctx context.Context, in *ledgerInput) (*ledgerOutput, error) {
-	step, ok := readDuration(in.Step)
-	if in.Step != "" && (!ok || step <= 0) {
-		return nil, badQuery("step", in.Step, "%q is not a duration; use for instance 5m, 1h or 1d", cut(in.Step))
+	length, ok := step.Parse(in.Step)
+	if !ok || in.Step != "" && length.IsZero() {
+		return nil, badQuery("step", in.Step, "%q is not a duration; use for instance 5m, 1h, 1d or 1mo", cut(in.Step))
 	}
 	back := time.Duration(0)
-	if step > 0 && in.From == "" {
+	if !length.IsZero() && in.From == "" {
 		back = defaultLedger
 	}
 	from, to, err := ledgerRange(in.From, in.To, back, time.Now())
@@ -86,7 +87,7 @@ func (s *Server) getLedger(ctx context.Context, in *ledgerInput) (*ledgerOutput,
 	if err != nil {
 		return nil, err
 	}
-	if step == 0 && c.sensors == nil && !c.places() {
+	if length.IsZero() && c.sensors == nil && !c.places() {
 		totals, err := s.deps.Ledger.Totals(ctx, from, to)
 		if err != nil {
 			return nil, s.fault(ctx, "sum up the ledger", err)
@@ -95,15 +96,15 @@ func (s *Server) getLedger(ctx context.Context, in *ledgerInput) (*ledgerOutput,
 	}
 	var body LedgerAnswer
 	err = s.accounts(ctx, func(ctx context.Context) error {
-		body, err = s.ledgerOf(ctx, &c, from, to, step)
+		body, err = s.ledgerOf(ctx, &c, from, to, length)
 		return err
 	})
 	return &ledgerOutput{Body: body}, err
 }
 
-// ledgerOf sums up what is chosen, by steps where step is not 0: then the sum is that of the steps, so that both are of one
+// ledgerOf sums up what is chosen, by steps where length is not zero: then the sum is that of the steps, so that both are of one
 // moment.
-func (s *Server) ledgerOf(ctx context.Context, c *choice, from, to time.Time, step time.Duration) (body LedgerAnswer, err error) {
+func (s *Server) ledgerOf(ctx context.Context, c *choice, from, to time.Time, length step.Length) (body LedgerAnswer, err error) {
 	var sensors []telemetry.SensorID // nil is the whole city
 	if c.sensors != nil || c.places() {
 		sensors = []telemetry.SensorID{}
@@ -112,7 +113,7 @@ func (s *Server) ledgerOf(ctx context.Context, c *choice, from, to time.Time, st
 		}
 	}
 	var sum ledger.Totals
-	if step == 0 {
+	if length.IsZero() {
 		sums, err := s.deps.Ledger.Sums(ctx, sensors, from, to)
 		for i := range sums {
 			sum.Add(sums[i])
@@ -120,7 +121,7 @@ func (s *Server) ledgerOf(ctx context.Context, c *choice, from, to time.Time, st
 		body.LedgerCounts = ledgerCounts(sum)
 		return body, err
 	}
-	steps, err := s.deps.Ledger.Steps(ctx, sensors, from, to, step)
+	steps, err := s.deps.Ledger.Steps(ctx, ledger.StepsQuery{Sensors: sensors, From: from, To: to, Step: length, Zone: s.zone})
 	body.Steps = make([]LedgerStep, len(steps))
 	for i := range steps {
 		sum.Add(steps[i].Totals)

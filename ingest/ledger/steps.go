@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // MaxSteps bounds the answer of Steps.
@@ -20,7 +21,7 @@ const MaxSteps = 10_000
 const MaxSensorHours = 2_400_000
 
 // ErrStep is returned for steps that the ledger cannot make.
-var ErrStep = errors.New("steps are whole minutes below an hour that make up hours, or whole hours")
+var ErrStep = errors.New("steps are whole minutes below an hour that make up hours, whole hours, or days, weeks, months and years")
 
 // ErrSteps is returned where a range has more steps than MaxSteps.
 var ErrSteps = fmt.Errorf("the range has more than %d steps; ask for a longer step or a shorter range", MaxSteps)
@@ -36,29 +37,70 @@ func checkWork(sensors int, first, end int64) error {
 	return nil
 }
 
-// Steps sums up some sensors, or the whole city where sensors is nil, by steps that begin at whole multiples since 1970:
-// those that begin in the range, and the one in which from lies. It lists the steps that have anything to account for,
-// oldest first, with the reports that are overdue at this moment. The sums are at most 250 ms old.
-func (l *Ledger) Steps(ctx context.Context, sensors []telemetry.SensorID, from, to time.Time, step time.Duration) ([]Minute, error) {
-	width := int64(step / time.Minute)
-	if width < 1 || step%time.Minute != 0 || width < 60 && 60%width != 0 || width > 60 && width%60 != 0 {
-		return nil, ErrStep
+// StepsQuery asks for sums by steps.
+type StepsQuery struct {
+	// Sensors are those that are summed up; nil is the whole city.
+	Sensors []telemetry.SensorID
+	// From and To are rounded outwards to whole steps.
+	From, To time.Time
+	// Step is of whole minutes that make up an hour, of whole hours, or of a calendar.
+	Step step.Length
+	// Zone is where days, weeks, months and years begin at midnight; nil is UTC.
+	Zone *time.Location
+}
+
+// grid is the steps of a range, in minutes since 1970.
+type grid struct {
+	length     step.Length
+	zone       *time.Location
+	first, end int64
+	// hours says that all steps begin at whole hours in UTC.
+	hours bool
+}
+
+// gridOf lays the steps of a query, at most MaxSteps.
+func gridOf(q StepsQuery) (grid, error) {
+	every := q.Step.Every
+	if q.Step.IsZero() || every%time.Minute != 0 || every < 0 || every > 0 && every < time.Hour && time.Hour%every != 0 || every > time.Hour && every%time.Hour != 0 {
+		return grid{}, ErrStep
 	}
-	of := func(minute int64) int64 {
-		if minute < 0 {
-			return (minute - width + 1) / width
-		}
-		return minute / width
+	g := grid{length: q.Step, zone: q.Zone, hours: true}
+	if g.zone == nil {
+		g.zone = time.UTC
 	}
-	first, end := of(MinuteOf(telemetry.MilliOf(from)))*width, (of(MinuteOf(telemetry.MilliOf(to))-1)+1)*width
-	if (end-first)/width > MaxSteps {
-		return nil, ErrSteps
+	if q.To.Sub(q.From)/q.Step.Shortest() > MaxSteps {
+		return grid{}, ErrSteps
 	}
-	all := sensors
+	g.first = g.begin(MinuteOf(telemetry.MilliOf(q.From)))
+	for g.end = g.first; g.end < MinuteOf(telemetry.MilliOf(q.To)); g.end = g.next(g.end) {
+		g.hours = g.hours && g.end%60 == 0
+	}
+	g.hours = g.hours && g.end%60 == 0
+	return g, nil
+}
+
+// begin is where the step begins that a minute is in.
+func (g grid) begin(minute int64) int64 {
+	return g.length.Begin(time.Unix(60*minute, 0), g.zone).Unix() / 60
+}
+
+// next is where the step after the one that begins at a minute does.
+func (g grid) next(begin int64) int64 {
+	return g.length.Next(time.Unix(60*begin, 0).In(g.zone)).Unix() / 60
+}
+
+// Steps sums up by steps: those that begin in the range, and the one in which From lies. It lists the steps that have anything
+// to account for, oldest first, with the reports that are overdue at this moment. The sums are at most 250 ms old.
+func (l *Ledger) Steps(ctx context.Context, q StepsQuery) ([]Minute, error) {
+	g, err := gridOf(q)
+	if err != nil {
+		return nil, err
+	}
+	all := q.Sensors
 	if all == nil {
 		all = []telemetry.SensorID{allSensors}
 	}
-	if err := checkWork(len(all), first, end); err != nil {
+	if err := checkWork(len(all), g.first, g.end); err != nil {
 		return nil, err
 	}
 	if err := l.freshen(ctx); err != nil {
@@ -66,19 +108,19 @@ func (l *Ledger) Steps(ctx context.Context, sensors []telemetry.SensorID, from, 
 	}
 	sums := make(map[int64]*Totals)
 	at := func(minute int64) *Totals {
-		number := of(minute)
-		if sums[number] == nil {
-			sums[number] = new(Totals)
+		begin := g.begin(minute)
+		if sums[begin] == nil {
+			sums[begin] = new(Totals)
 		}
-		return sums[number]
+		return sums[begin]
 	}
-	err := l.view(ctx, func(tx *sql.Tx) error {
+	err = l.view(ctx, func(tx *sql.Tx) error {
 		for _, sensor := range all {
 			var err error
-			if width < 60 {
-				err = eachMinute(ctx, tx, sensor, first, end, func(m Minute) { at(m.Time.Unix() / 60).Add(m.Totals) })
+			if !g.hours {
+				err = eachMinute(ctx, tx, sensor, g.first, g.end, func(m Minute) { at(m.Time.Unix() / 60).Add(m.Totals) })
 			} else {
-				err = eachHour(ctx, tx, sensor, first/60, end/60, func(hour int64, t Totals) { at(60 * hour).Add(t) })
+				err = eachHour(ctx, tx, sensor, g.first/60, g.end/60, func(hour int64, t Totals) { at(60 * hour).Add(t) })
 			}
 			if err != nil {
 				return err
@@ -89,16 +131,16 @@ func (l *Ledger) Steps(ctx context.Context, sensors []telemetry.SensorID, from, 
 	if err != nil {
 		return nil, err
 	}
-	if sensors == nil {
+	if q.Sensors == nil {
 		all = slices.Collect(maps.Keys(l.Newest()))
 	}
 	for _, sensor := range all {
-		l.eachOverdue(sensor, first, end, func(minute, missing int64) { at(minute).Missing += missing })
+		l.eachOverdue(sensor, g.first, g.end, func(minute, missing int64) { at(minute).Missing += missing })
 	}
 	steps := make([]Minute, 0, len(sums))
-	for _, number := range slices.Sorted(maps.Keys(sums)) {
-		if t := sums[number]; !t.nothing() {
-			steps = append(steps, Minute{Time: time.Unix(60*width*number, 0).UTC(), Totals: *t})
+	for _, begin := range slices.Sorted(maps.Keys(sums)) {
+		if t := sums[begin]; !t.nothing() {
+			steps = append(steps, Minute{Time: time.Unix(60*begin, 0).UTC(), Totals: *t})
 		}
 	}
 	return steps, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/ingest/frame"
 	"github.com/lamppost-city/lamppost/ingest/ledger"
 	"github.com/lamppost-city/lamppost/telemetry"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // Steps of every length add up to what the minutes say, each under the step in which its minutes lie.
@@ -30,7 +31,12 @@ func TestStepsAreTheMinutesTogether(t *testing.T) {
 	}
 	flush(t, l)
 	from, to := minuteTime(begin), minuteTime(begin+span+3)
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour} {
+	kolkata, err := time.LoadLocation("Asia/Kolkata") // days begin at half past
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"1m", "5m", "30m", "1h", "6h", "24h", "1d", "1w", "1mo"} {
+		length, _ := step.Parse(text)
 		for _, of := range [][]telemetry.SensorID{nil, sensors[:1], sensors[1:], {"loop-9"}, {}} {
 			want := map[time.Time]ledger.Totals{}
 			each := of
@@ -43,12 +49,13 @@ func TestStepsAreTheMinutesTogether(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, m := range minutes {
-					sum := want[m.Time.Truncate(step)]
+					at := length.Begin(m.Time, kolkata).UTC()
+					sum := want[at]
 					sum.Add(m.Totals)
-					want[m.Time.Truncate(step)] = sum
+					want[at] = sum
 				}
 			}
-			steps, err := l.Steps(t.Context(), of, from, to, step)
+			steps, err := l.Steps(t.Context(), ledger.StepsQuery{Sensors: of, From: from, To: to, Step: length, Zone: kolkata})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +67,7 @@ func TestStepsAreTheMinutesTogether(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("steps of %s of %v (-minutes +steps):\n%s", step, of, diff)
+				t.Errorf("steps of %s of %v (-minutes +steps):\n%s", text, of, diff)
 			}
 		}
 	}
@@ -87,6 +94,7 @@ func TestStepsAreBounded(t *testing.T) {
 		want     error
 	}{
 		{nil, day(0), day(1), 0, ledger.ErrStep},
+		{nil, day(0), day(1), -time.Hour, ledger.ErrStep},
 		{nil, day(0), day(1), 90 * time.Second, ledger.ErrStep},
 		{nil, day(0), day(1), 7 * time.Minute, ledger.ErrStep},
 		{nil, day(0), day(1), 90 * time.Minute, ledger.ErrStep},
@@ -95,7 +103,7 @@ func TestStepsAreBounded(t *testing.T) {
 		{nil, day(0), day(365), 24 * time.Hour, nil},
 		{nil, day(365), day(0), time.Hour, nil},
 	} {
-		if _, err := l.Steps(t.Context(), c.sensors, c.from, c.to, c.step); !errors.Is(err, c.want) {
+		if _, err := l.Steps(t.Context(), ledger.StepsQuery{Sensors: c.sensors, From: c.from, To: c.to, Step: step.Length{Every: c.step}}); !errors.Is(err, c.want) {
 			t.Errorf("step %s of %d sensors up to %s: %v, want %v", c.step, len(c.sensors), c.to, err, c.want)
 		}
 	}
@@ -113,7 +121,7 @@ func TestStepsHoldWhatIsOverdueNow(t *testing.T) {
 	record(t, l, &frame.Frame{Minutes: []frame.Minute{{Sensor: "loop-1", Minute: ledger.MinuteOf(at), Newest: at, Counts: frame.Counts{Received: 1, Accepted: 1, Reports: 1}}}}, place(1))
 	flush(t, l)
 	for _, of := range [][]telemetry.SensorID{nil, {"loop-1"}} {
-		steps, err := l.Steps(t.Context(), of, now.Add(-24*time.Hour), now.Add(time.Hour), time.Hour)
+		steps, err := l.Steps(t.Context(), ledger.StepsQuery{Sensors: of, From: now.Add(-24 * time.Hour), To: now.Add(time.Hour), Step: step.Length{Every: time.Hour}})
 		if err != nil {
 			t.Fatal(err)
 		}
