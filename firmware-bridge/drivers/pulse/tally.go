@@ -51,9 +51,10 @@ func (r record) encode() []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// decode is errTorn for anything that encode did not make. Nothing saved is a count of nothing.
+// decode is errTorn for anything that encode did not make. nil, which is what there is before the first save, is a count of nothing; an
+// empty file is what a card may make of one that was there.
 func decode(b []byte) (record, error) {
-	if len(b) == 0 {
+	if b == nil {
 		return record{}, nil
 	}
 	if len(b) != stateBytes || string(b[:4]) != magic ||
