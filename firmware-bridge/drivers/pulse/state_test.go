@@ -128,7 +128,7 @@ func TestTornStateIsNamedAndThenCountedAnew(t *testing.T) {
 		r.pulses(3, time.Second)
 		r.close()
 		whole := r.card.bytes
-		for cut := 0; cut < len(whole); cut++ {
+		for cut := range whole {
 			r.card = &card{bytes: whole[:cut]}
 			r.open()
 			if got, err := r.Read(t.Context()); fault.KindOf(err) != fault.Garbled || len(got) != 0 || !strings.Contains(fault.AdviceOf(err), "offset") {
