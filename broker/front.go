@@ -66,12 +66,13 @@ func (p *peers) find(seen string) net.Addr {
 // peer is a connection to nats-server.
 type peer struct {
 	*net.TCPConn
-	peers *peers
+	peers  *peers
+	forget sync.Once
 }
 
-// Close ends the connection and forgets whose it was.
+// Close ends the connection and forgets whose it was: once, for by the second time another may have come from its port.
 func (p *peer) Close() error {
-	p.peers.remove(p.LocalAddr())
+	p.forget.Do(func() { p.peers.remove(p.LocalAddr()) })
 	return p.TCPConn.Close()
 }
 
@@ -91,7 +92,7 @@ func (p *peers) dialInner(ctx context.Context, inner string, client net.Addr) (*
 	}
 	// nats-server asks whose it is when it has read a CONNECT, and nothing has been sent yet.
 	p.add(tcp.LocalAddr(), client)
-	return &peer{tcp, p}, nil
+	return &peer{TCPConn: tcp, peers: p}, nil
 }
 
 // openPort takes the MQTT port.
