@@ -137,6 +137,26 @@ func TestTelegrams(t *testing.T) {
 	}
 }
 
+func TestChecksumsWithoutLeadingZerosAreRead(t *testing.T) {
+	seen := map[int]bool{}
+	for n := 0; len(seen) < 2; n++ {
+		whole := dsmr.Telegram("/LMP5\\1", "", "1-3:0.2.8(50)", fmt.Sprintf("1-0:1.8.1(%010.3f*kWh)", float64(n)/1000))
+		i := bytes.IndexByte(whole, '!') + 1
+		sum := bytes.TrimLeft(whole[i:i+4], "0")
+		if len(sum) == 4 {
+			continue
+		}
+		seen[len(sum)] = true
+		short := append(append(bytes.Clone(whole[:i]), sum...), "\r\n"...)
+		if done, frame, err := dsmr.Split(short); err != nil || done != len(short) || !bytes.Equal(frame, short) {
+			t.Errorf("%q: %d of %d bytes, %v", sum, done, len(short), err)
+		}
+		if _, frame, err := dsmr.Split(append(append(bytes.Clone(whole[:i]), "0"...), whole[i:]...)); err == nil || frame != nil {
+			t.Errorf("five digits are read: %q", frame)
+		}
+	}
+}
+
 func TestReadTakesTheNewestTelegramAtOnceAndNoneTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		on := line(t)

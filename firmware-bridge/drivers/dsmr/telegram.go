@@ -2,7 +2,6 @@ package dsmr
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -59,8 +58,8 @@ func Split(b []byte) (done int, frame []byte, wrong error) {
 		}
 		return len(whole), whole, nil
 	}
-	sum, err := hex.DecodeString(string(after))
-	if err != nil || len(sum) != 2 || uint16(sum[0])<<8|uint16(sum[1]) != crc16(b[:end+1]) {
+	sum, err := strconv.ParseUint(string(after), 16, 16) // some meters leave leading zeros out
+	if err != nil || len(after) > 4 || sum != uint64(crc16(b[:end+1])) {
 		return end + 1, nil, errCRC
 	}
 	return len(whole), whole, nil
