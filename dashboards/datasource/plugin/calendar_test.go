@@ -94,3 +94,20 @@ func TestStepsOfTheCalendarAreThoseOfTheCity(t *testing.T) {
 		}
 	}
 }
+
+func TestDaysOfTheLedgerAreThoseOfTheCity(t *testing.T) {
+	api := newTown(t, "")
+	api.answer("city", `{"name":"Town","zone":"Europe/Berlin","version":"1","api":1}`)
+	api.answer("ledger", `{"steps":[{"time":"2026-10-23T22:00:00Z","received":1},{"time":"2026-10-24T22:00:00Z","received":2},{"time":"2026-10-25T23:00:00Z","received":3}]}`)
+	from := time.Date(2026, 10, 23, 22, 0, 0, 0, time.UTC)
+	for hours, want := range map[int]int{48: 1, 49: 2, 72: 2, 73: 3} { // the second day has 25
+		within := backend.TimeRange{From: from, To: from.Add(time.Duration(hours) * time.Hour)}
+		answer := ask(t, settings(t, api.URL, ""), within, `{"kind":"ledger","view":"steps","step":"1d","whole":true}`)
+		if answer.Error != nil {
+			t.Fatal(answer.Error)
+		}
+		if got := answer.Frames[0].Rows(); got != want {
+			t.Errorf("%d days are whole after %d hours, want %d", got, hours, want)
+		}
+	}
+}

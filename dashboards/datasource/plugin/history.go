@@ -124,24 +124,21 @@ func shifts(by string, zone *time.Location) (back, forth func(time.Time) time.Ti
 		func(t time.Time) time.Time { return t.In(zone).AddDate(years, 0, days) }
 }
 
-// stepsOf are those of the parts' answers, or what is wrong with one of these. The city's time zone is asked for only where steps
-// are of its calendar.
+// stepsOf are those of the parts' answers, or what is wrong with one of these.
 func (d *Datasource) stepsOf(ctx context.Context, parts []*part) ([]frames.Step, error) {
 	all := make([]frames.Step, len(parts))
 	for i, p := range parts {
 		if p.err != nil {
 			return nil, p.err
 		}
-		all[i].MS = p.answer.StepMS
 		length, ok := step.Parse(p.answer.Step)
-		if !ok || !length.InCalendar() {
-			continue
+		if !ok || length.IsZero() { // servers before steps of the calendar give the length alone
+			length = step.Length{Every: time.Duration(p.answer.StepMS) * time.Millisecond}
 		}
-		zone, err := d.zone(ctx)
-		if err != nil {
+		var err error
+		if all[i], err = d.stepNamed(ctx, length); err != nil {
 			return nil, err
 		}
-		all[i].Length, all[i].Zone = length, zone
 	}
 	return all, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
+	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
 // rejects says whether an ad hoc filter does not want a row; of gives the row's names.
@@ -157,9 +158,9 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 			params[key] = list
 		}
 	}
-	step := a.ledgerStep()
+	each := a.ledgerStep()
 	if a.View == question.Steps {
-		params.Set("step", step)
+		params.Set("step", each)
 	}
 	book, err := d.city.Ledger(ctx, params)
 	if err != nil {
@@ -168,7 +169,12 @@ func (d *Datasource) ledger(ctx context.Context, a asked) (data.Frames, error) {
 	call := city.Call("ledger", params)
 	switch a.View {
 	case question.Steps:
-		return shown(call, frames.Counted(frames.LedgerSteps(a.keeps(asIs).steps(book.Steps, stepOf(step))), a.Counters)), nil
+		length, _ := step.Parse(each)
+		named, err := d.stepNamed(ctx, length)
+		if err != nil {
+			return nil, err
+		}
+		return shown(call, frames.Counted(frames.LedgerSteps(a.keeps(asIs).steps(book.Steps, named)), a.Counters)), nil
 	case question.Reasons:
 		return shown(call, frames.LedgerReasons(book.Counts)), nil
 	}

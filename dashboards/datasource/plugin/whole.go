@@ -6,7 +6,6 @@ import (
 
 	"github.com/lamppost-city/lamppost/dashboards/datasource/city"
 	"github.com/lamppost-city/lamppost/dashboards/datasource/frames"
-	"github.com/lamppost-city/lamppost/dashboards/datasource/question"
 	"github.com/lamppost-city/lamppost/telemetry/step"
 )
 
@@ -49,11 +48,11 @@ func (k *kept) of(times []int64, values []float64, step frames.Step) ([]int64, [
 }
 
 // steps returns those of the ledger's steps that are shown. Its first one is whole always.
-func (k *kept) steps(all []city.Step, length time.Duration) []city.Step {
+func (k *kept) steps(all []city.Step, step frames.Step) []city.Step {
 	if k == nil {
 		return all
 	}
-	for len(all) > 0 && all[len(all)-1].Time.Add(length).UnixMilli() > k.to {
+	for len(all) > 0 && step.Next(all[len(all)-1].Time.UnixMilli()) > k.to {
 		all = all[:len(all)-1]
 	}
 	return all
@@ -65,27 +64,23 @@ func asIs(t time.Time) time.Time { return t }
 // begin is where the step begins in which the range does; the beginning of the range where the server chooses the step.
 func (d *Datasource) begin(ctx context.Context, a asked) (time.Time, error) {
 	length, ok := step.Parse(a.Step)
-	if a.Kind == question.Ledger {
-		length = step.Length{Every: stepOf(a.Step)}
-	}
 	if !ok || length.IsZero() {
 		return a.from, nil
 	}
-	zone := time.UTC
-	if length.InCalendar() {
-		var err error
-		if zone, err = d.zone(ctx); err != nil {
-			return a.from, err
-		}
+	named, err := d.stepNamed(ctx, length)
+	if err != nil {
+		return a.from, err
 	}
-	return length.Begin(a.from, zone).UTC(), nil
+	return length.Begin(a.from, named.Zone).UTC(), nil
 }
 
-// stepOf is how long a step of the ledger is; 0 where the query names none.
-func stepOf(named string) time.Duration {
-	length, ok := step.Parse(named)
-	if !ok {
-		return 0
+// stepNamed is a step as it is counted in the city, whose time zone is asked for only where the step is of a calendar.
+func (d *Datasource) stepNamed(ctx context.Context, length step.Length) (frames.Step, error) {
+	named := frames.Step{MS: length.Shortest().Milliseconds(), Length: length, Zone: time.UTC}
+	if !length.InCalendar() {
+		return named, nil
 	}
-	return length.Shortest()
+	var err error
+	named.Zone, err = d.zone(ctx)
+	return named, err
 }

@@ -49,8 +49,6 @@ func FilterKeys() []string {
 var (
 	name     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}$`)
 	duration = regexp.MustCompile(`^[1-9][0-9]{0,5}(s|m|h|d|w|mo|y)$`)
-	// inLedger are the steps that the ledger can make.
-	inLedger = regexp.MustCompile(`^[1-9][0-9]{0,5}(s|m|h|d)$`)
 )
 
 // Check says what is wrong with the query, all of it, or nil.
@@ -148,12 +146,8 @@ func (q Query) checkWords(fault func(string, ...any)) {
 			}
 		}
 	}
-	switch {
-	case q.Step == Automatic || q.Step == Raw:
-	case !duration.MatchString(q.Step):
+	if q.Step != Automatic && q.Step != Raw && !duration.MatchString(q.Step) {
 		fault("step: %.80q is no duration; choose automatic, raw, or for instance 5m", q.Step)
-	case q.Kind == Ledger && !inLedger.MatchString(q.Step):
-		fault("step: the ledger has no weeks, months and years; choose 1d or less")
 	}
 }
 

@@ -92,8 +92,8 @@ type Query struct {
 
 	// Aggregate is how the readings of a step are combined: mean, min, max, sum, count, p50 or p95; "" as fits the quantity.
 	Aggregate string `json:"aggregate,omitempty"`
-	// Step is Automatic, Raw, a duration like 5m, or one of the city's calendar like 1d, 1w, 1mo and 1y. Of Ledger it is never Raw,
-	// and a day is 24 hours in UTC.
+	// Step is Automatic, Raw, a duration like 5m, or one of the city's calendar like 1d, 1w, 1mo and 1y. Of Ledger it is never
+	// Raw.
 	Step string `json:"step,omitempty"`
 	// Group combines over everything that it does not name: sensor, site, district, channel, domain, or City alone.
 	// Without it each sensor and channel is a series of its own.

@@ -77,8 +77,8 @@ export const STEPS: Pick[] = [
   { value: '1y', label: 'Year', description: 'Of the calendar' },
 ];
 
-/** The ledger counts whole minutes and hours; a day of it is 24 hours in UTC. */
-export const LEDGER_STEPS: Pick[] = [AUTOMATIC, ...['1m', '5m', '15m', '30m', '1h', '6h', '12h', '24h'].map((value) => ({ value, label: value }))];
+/** The ledger counts by the minute. */
+export const LEDGER_STEPS = STEPS.filter((s) => s.value !== 'raw' && s.value !== '10s');
 
 export const GROUPS: Pick[] = [
   { value: 'sensor', label: 'sensor' },
