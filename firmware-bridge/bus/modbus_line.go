@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -90,6 +91,9 @@ func (l *modbusLine) Close() error {
 		err = w.Close()
 	}
 	<-l.done
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) { // run was quicker
+		return nil
+	}
 	return err
 }
 
