@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -75,7 +76,7 @@ func (c *Client) unreached(call string, err error) error {
 	case errors.As(err, &unknownCA):
 		f.Kind, f.Detail = Untrusted, "the certificate of "+host+" is signed by an authority that is not known here; switch on With CA certificate and paste the authority's certificate"
 	case errors.As(err, &otherHost):
-		f.Kind, f.Detail = Untrusted, fmt.Sprintf("the certificate of %s is for another name (%s); set that name as the server name, or use it in the address", host, strings.Join(otherHost.Certificate.DNSNames, ", "))
+		f.Kind, f.Detail = Untrusted, fmt.Sprintf("the certificate of %s is for %s; use that in the address, or switch on With CA certificate and set it as the server name", host, certified(otherHost.Certificate))
 	case errors.As(err, &invalid):
 		f.Kind, f.Detail = Untrusted, "the certificate of "+host+" is not valid now: "+invalid.Error()+"; renew it on the server"
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
@@ -94,6 +95,18 @@ func (c *Client) unreached(call string, err error) error {
 		f.Detail = "the connection with " + host + " broke: " + cause(err) + "; try again"
 	}
 	return f
+}
+
+// certified are the names that a certificate is for.
+func certified(c *x509.Certificate) string {
+	names := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return "no name"
+	}
+	return strings.Join(names, ", ")
 }
 
 // paged words a web page where the API should be: Lamppost itself answers with its own below every address that it does not know.

@@ -252,7 +252,7 @@ func TestHealthTellsTrustFromAddress(t *testing.T) {
 	}
 	to.DataSourceInstanceSettings.UID += " and name"
 	to.DataSourceInstanceSettings.JSONData = json.RawMessage(`{"tlsAuthWithCACert":true,"serverName":"lamppost.test"}`)
-	if result, fault := health(t, to); fault != "tls" || !strings.Contains(result.Message, "another name (example.com") {
+	if result, fault := health(t, to); fault != "tls" || !strings.Contains(result.Message, "is for example.com") || !strings.Contains(result.Message, "127.0.0.1") {
 		t.Errorf("other name: %s %q", fault, result.Message)
 	}
 	plain := settings(t, "https://"+strings.TrimPrefix(api.URL, "http://"), "")

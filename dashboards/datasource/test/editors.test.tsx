@@ -282,5 +282,7 @@ describe('the settings', () => {
     rerender(<ConfigEditor options={{ ...settings, jsonData: { tlsAuthWithCACert: true } }} onOptionsChange={() => undefined} />);
     expect(screen.getByLabelText('CA certificate')).toBeInTheDocument();
     expect(screen.getByLabelText('Server name')).toBeInTheDocument();
+    rerender(<ConfigEditor options={{ ...settings, jsonData: { tlsAuthWithCACert: false, tlsAuth: true } }} onOptionsChange={() => undefined} />);
+    expect(screen.getByLabelText('Server name')).toBeInTheDocument();
   });
 });

@@ -46,7 +46,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
         {toggle('tlsAuth', 'Client certificate', 'Where a proxy before Lamppost asks for one')}
         {jsonData.tlsAuth && area('tlsClientCert', 'Certificate', '-----BEGIN CERTIFICATE-----')}
         {jsonData.tlsAuth && area('tlsClientKey', 'Key', '-----BEGIN PRIVATE KEY-----')}
-        {(jsonData.tlsAuthWithCACert ?? jsonData.tlsAuth) && (
+        {(jsonData.tlsAuthWithCACert === true || jsonData.tlsAuth === true) && (
           <InlineField label="Server name" labelWidth={WIDTH} tooltip="The name in the certificate, where it is not that of the address" htmlFor="config-server-name">
             <Input id="config-server-name" width={60} value={jsonData.serverName ?? ''} onChange={(event) => set({ serverName: event.currentTarget.value })} />
           </InlineField>
