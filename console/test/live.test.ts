@@ -141,6 +141,19 @@ describe('a live stream', () => {
     stream.stop();
   });
 
+  it('is opened again as soon as the network is back', async () => {
+    const { server, heard, stream } = open();
+    await pass(0);
+    server.answer(503);
+    server.end();
+    await pass(60_000);
+    server.answer(200);
+    window.dispatchEvent(new Event('online'));
+    await pass(0);
+    expect(heard.phases.at(-1)).toBe('live');
+    stream.stop();
+  });
+
   it('is not asked for again when the session is over', async () => {
     const { server, heard, stream } = open();
     await pass(0);

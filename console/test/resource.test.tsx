@@ -58,6 +58,18 @@ it('two who need one answer ask once', async () => {
   expect(asked).toEqual(['/api/v1/a']);
 });
 
+it('an answer is asked for as soon as the network is back', async () => {
+  answer = says(1);
+  render(<Show path="back" every={1000} />);
+  await pass(10);
+  answer = nobody;
+  await pass(30_000);
+  answer = says(2);
+  window.dispatchEvent(new Event('online'));
+  await pass(10);
+  expect(screen.getByText('number 2')).toBeTruthy();
+});
+
 it('an answer is asked for again and again while it is looked at, and not after', async () => {
   answer = says(1);
   const view = render(<Show path="b" every={1000} />);

@@ -146,13 +146,18 @@ async function readOnce(path: string, end: AbortSignal, take: (e: SSEvent) => vo
   }
 }
 
+/** Waits, but no longer than until the device has a network again. */
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
+    const over = (): void => {
       clearTimeout(timer);
+      window.removeEventListener('online', over);
+      signal.removeEventListener('abort', over);
       resolve();
-    });
+    };
+    const timer = setTimeout(over, ms);
+    window.addEventListener('online', over);
+    signal.addEventListener('abort', over);
   });
 }
 

@@ -98,7 +98,7 @@ function watch(path: string, everyMs: number, changed: () => void): () => void {
   };
 }
 
-/** Asks again for everything that is on the screen: after signing in, or when the page comes back to the front. */
+/** Asks again for everything that is on the screen: after signing in, or when the page or the network comes back. */
 export function reloadAll(): void {
   for (const [path, entry] of entries) if (entry.watchers.size > 0) void load(path, entry);
 }
@@ -107,6 +107,7 @@ if (typeof document !== 'undefined') {
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) reloadAll();
   });
+  window.addEventListener('online', reloadAll);
 }
 
 /**
