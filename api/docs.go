@@ -30,7 +30,7 @@ func (s *Server) describe(mux *http.ServeMux, doc *huma.OpenAPI) error {
 		{"get-openapi", openAPIPath, "This document", "application/openapi+json"},
 		{"get-docs", docsPath, "This document as a page", "text/html"},
 		{"livez", "/livez", "Whether the process is alive", "text/plain"},
-		{"readyz", "/readyz", "Whether each part is ready, by name; 503 while one is not", "text/plain"},
+		{"readyz", "/readyz", "Whether each part is ready, by name; 503 while one is not", "application/json"},
 	} {
 		op := file(s.operation(http.MethodGet)(o.id, o.path, "About", o.summary), o.contentType, nil)
 		if strings.HasSuffix(o.id, "z") {
