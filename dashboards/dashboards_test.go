@@ -332,6 +332,28 @@ func TestWhatHasNoValueIsGrey(t *testing.T) {
 	}
 }
 
+// A table without rows says so in words, which must not stand in the cells that are empty in one that has rows.
+func TestATableWithoutRowsSaysSo(t *testing.T) {
+	for _, d := range dashboards.All() {
+		for _, p := range d.Panels {
+			if p.Type != "table" {
+				continue
+			}
+			cells := slices.ContainsFunc(p.FieldConfig.Overrides, func(o dashboards.Override) bool {
+				return o.Matcher.ID == "byRegexp" && slices.Contains(o.Properties, dashboards.Property{ID: "noValue", Value: "–"})
+			})
+			if p.FieldConfig.Defaults.NoValue != "Nothing to list" || !cells {
+				t.Errorf("%s, %s: without rows it says %q", d.UID, p.Title, p.FieldConfig.Defaults.NoValue)
+			}
+			for i, step := range p.Transformations {
+				if step.ID == "filterByValue" && (len(p.Transformations) < i+3 || p.Transformations[i+1].ID != "partitionByValues" || p.Transformations[i+2].ID != "merge") {
+					t.Errorf("%s, %s: its headers stay where no row is left", d.UID, p.Title)
+				}
+			}
+		}
+	}
+}
+
 // A list holds a thousand names at most. Grafana sends what is typed only to variables whose query has its name of that.
 func TestVariablesSearchOnTheServer(t *testing.T) {
 	for _, d := range dashboards.All() {

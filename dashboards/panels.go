@@ -18,6 +18,7 @@ type text struct {
 const (
 	noFigure  = "–"
 	noFigures = "No figures to show"
+	noRows    = "Nothing to list"
 )
 
 // panel begins a panel with its queries, which are named A, B, C.
@@ -224,7 +225,8 @@ func barGauge(t text, fields string, limit int, q question.Query) Panel {
 // table shows rows with the columns that are named, as people read them, in that order.
 func table(t text, columns []string, q question.Query) Panel {
 	p := panel("table", t, q)
-	p.FieldConfig.Defaults.NoValue = noFigure // stands in every empty cell as well
+	p.FieldConfig.Defaults.NoValue = noRows
+	p = p.override(Matcher{"byRegexp", "/.*/"}, Property{"noValue", noFigure}) // would stand in every empty cell otherwise
 	p.FieldConfig.Defaults.Custom = &Custom{Align: "auto", MinWidth: 60, CellOptions: &TypeOnly{Type: "auto"}}
 	p.FieldConfig.Defaults.Thresholds = thresholds(plainBands)
 	p.Options = TableOptions{ShowHeader: true, CellHeight: "sm"}
