@@ -29,6 +29,7 @@ type cursor struct {
 	frame  uint64   // the number of the frame behind at
 	saved  Position // what the file says
 	exists bool     // whether there is a file
+	failed bool     // whether the file could not be written when that was tried last
 	passed Position // segments before it may go: saved, or at if the full disk keeps the file from being written
 	reader *Reader  // nil while it is not open
 }
@@ -114,6 +115,8 @@ func (s *Spool) saveCursor(c *cursor) error {
 	}
 	err := s.replaceFile(cursorPath(s.dir, c.name), appendCursor(nil, at))
 	s.mu.Lock()
+	changed := c.failed != (err != nil)
+	c.failed = err != nil
 	if err == nil {
 		c.saved, c.exists = at, true
 	}
@@ -123,9 +126,14 @@ func (s *Spool) saveCursor(c *cursor) error {
 		c.passed = at
 	}
 	s.mu.Unlock()
+	if changed && err == nil {
+		s.log.Info("a cursor can be saved again", "reader", c.name)
+	}
 	if err != nil {
 		s.counts.failed(opCursor)
-		s.log.Warn("a cursor cannot be saved", "reader", c.name, "position", at, "err", err)
+		if changed { // it is tried again every second, perhaps for months
+			s.log.Warn("a cursor cannot be saved", "reader", c.name, "position", at, "err", err)
+		}
 		return fmt.Errorf("save cursor of reader %s: %w", c.name, err)
 	}
 	return nil

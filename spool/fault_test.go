@@ -1,10 +1,12 @@
 package spool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -224,18 +226,21 @@ func TestDropOldestMakesRoomOnAFullDisk(t *testing.T) {
 	}
 }
 
+// readOnly is a disk that is only read from.
+func readOnly(kind op, _ string) error {
+	if kind == opOpen {
+		return nil
+	}
+	return syscall.EROFS
+}
+
 func TestReadOnlyFileSystemIsAnErrorAndPasses(t *testing.T) {
 	policies(t, func(t *testing.T, cfg spool.Config) {
 		disk := newDisk()
 		s := open(t, disk.mount(), "/s", cfg)
 		defer closeSpool(t, s)
 		appendFrames(t, s, 0, 2, 1000)
-		disk.inject(func(kind op, _ string) error {
-			if kind == opOpen {
-				return nil
-			}
-			return syscall.EROFS
-		})
+		disk.inject(readOnly)
 		for range 3 {
 			if _, err := s.Append(t.Context(), frameOf(2, 1000)); !errors.Is(err, syscall.EROFS) {
 				t.Errorf("Append: %v", err)
@@ -254,6 +259,35 @@ func TestReadOnlyFileSystemIsAnErrorAndPasses(t *testing.T) {
 			t.Errorf("after it is writable again: %v, %v", got, s.Health())
 		}
 	})
+}
+
+// A card that has become read-only stays so until somebody comes: that is said once, not every second.
+func TestACursorThatCannotBeSavedIsSaidOnce(t *testing.T) {
+	var log bytes.Buffer
+	disk := newDisk()
+	s, err := spool.OpenOn(disk.mount(), "/s", small(), textLog(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSpool(t, s)
+	ends := appendFrames(t, s, 0, 6, 100)
+	r := reader(t, s, "store")
+	said := func(words string) int { return strings.Count(log.String(), words) }
+	for round := 1; round <= 2; round++ {
+		disk.inject(readOnly)
+		for _, end := range ends[3*(round-1) : 3*round-1] {
+			if err := r.Commit(end); !errors.Is(err, syscall.EROFS) {
+				t.Errorf("Commit: %v", err)
+			}
+		}
+		disk.inject(nil)
+		if err := r.Commit(ends[3*round-1]); err != nil {
+			t.Error(err)
+		}
+		if said("a cursor cannot be saved") != round || said("a cursor can be saved again") != round {
+			t.Errorf("after %d times: %s", round, log.String())
+		}
+	}
 }
 
 func TestIntervalSyncsByTheClockAndByTheByte(t *testing.T) {
