@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -48,6 +49,34 @@ type kept struct {
 	quantities keep[Quantity]
 	districts  keep[District]
 	sites      keep[Site]
+	zone       keptZone
+}
+
+// keptZone is where the city reads its clocks.
+type keptZone struct {
+	mu    sync.Mutex
+	zone  *time.Location
+	until time.Time
+}
+
+// Zone is the city's time zone.
+func (c *Client) Zone(ctx context.Context) (*time.Location, error) {
+	k := &c.kept.zone
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Now().Before(k.until) {
+		return k.zone, nil
+	}
+	about, err := c.About(ctx)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(about.Zone)
+	if err != nil {
+		return nil, &Fault{Kind: Foreign, Detail: fmt.Sprintf("the city's time zone %q is not known here", about.Zone), Err: err}
+	}
+	k.zone, k.until = zone, time.Now().Add(keepFor)
+	return zone, nil
 }
 
 // keep is one such answer. Whoever asks while it is being asked for waits.

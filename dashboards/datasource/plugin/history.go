@@ -235,16 +235,3 @@ func (d *Datasource) names(ctx context.Context, group []string) (frames.Names, e
 	}
 	return names, nil
 }
-
-// zone is where the city reads its clocks.
-func (d *Datasource) zone(ctx context.Context) (*time.Location, error) {
-	about, err := d.city.About(ctx)
-	if err != nil {
-		return nil, err
-	}
-	zone, err := time.LoadLocation(about.Zone)
-	if err != nil {
-		return nil, &city.Fault{Kind: city.Foreign, Detail: fmt.Sprintf("the city's time zone %q is not known here", about.Zone), Err: err}
-	}
-	return zone, nil
-}

@@ -26,7 +26,7 @@ func (d *Datasource) parts(ctx context.Context, a asked, catalogue frames.Catalo
 	if len(a.Compare) == 0 {
 		return all, nil
 	}
-	zone, err := d.zone(ctx)
+	zone, err := d.city.Zone(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,6 @@ func (d *Datasource) stepNamed(ctx context.Context, length step.Length) (frames.
 		return named, nil
 	}
 	var err error
-	named.Zone, err = d.zone(ctx)
+	named.Zone, err = d.city.Zone(ctx)
 	return named, err
 }
