@@ -154,6 +154,19 @@ describe('a live stream', () => {
     stream.stop();
   });
 
+  it('is opened again as soon as somebody looks at the page again', async () => {
+    const { server, heard, stream } = open();
+    await pass(0);
+    server.answer(503);
+    server.end();
+    await pass(60_000);
+    server.answer(200);
+    document.dispatchEvent(new Event('visibilitychange'));
+    await pass(0);
+    expect(heard.phases.at(-1)).toBe('live');
+    stream.stop();
+  });
+
   it('is not asked for again when the session is over', async () => {
     const { server, heard, stream } = open();
     await pass(0);

@@ -6,7 +6,7 @@ import { shutDoor } from './door.ts';
 import { report, retire } from './link.ts';
 import type { Reading } from './types.ts';
 
-/** The server says something every 15 s; twice that without a byte, and the stream is taken for dead. */
+/** The server says something every 15 s at most; twice that without a byte, and the stream is taken for dead. */
 const DEAD_AFTER_MS = 32_000;
 const LONGEST_PAUSE_MS = 15_000;
 /** Readings are handed on in batches, so that a busy city does not redraw the page for each. */
@@ -146,16 +146,21 @@ async function readOnce(path: string, end: AbortSignal, take: (e: SSEvent) => vo
   }
 }
 
-/** Waits, but no longer than until the device has a network again. */
+/** Waits, but no longer than until the device has a network again, or somebody looks at the page again. */
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    const seen = (): void => {
+      if (!document.hidden) over();
+    };
     const over = (): void => {
       clearTimeout(timer);
+      document.removeEventListener('visibilitychange', seen);
       window.removeEventListener('online', over);
       signal.removeEventListener('abort', over);
       resolve();
     };
     const timer = setTimeout(over, ms);
+    document.addEventListener('visibilitychange', seen);
     window.addEventListener('online', over);
     signal.addEventListener('abort', over);
   });
