@@ -88,7 +88,7 @@ func streetLights() []Panel {
 		}, states, aggregated(history("district", "power_state"), "max")).points(100).each(toDistrict("Energy in this district", energyUID)).at(8, 19, 8, 7),
 		table(text{
 			"Street lights that need a visit, if any", "Those that report a fault of lamp, column or lantern now; empty where none does.",
-		}, []string{"Sensor", "Place", "In words", "Measured"}, current("lamp_status")).transformedFirst(listed("Street light")...).
+		}, []string{"Sensor", "Place", "In words", "Measured"}, current("lamp_status")).transformedFirst(positive("Street light")).
 			override(Matcher{"byName", "Measured"}, Property{"unit", "dateTimeFromNow"}).width("Sensor", 110).width("In words", 130).width("Measured", 130).opening().at(16, 19, 8, 7),
 	}
 }

@@ -48,7 +48,7 @@ func fleetPlaces() []Panel {
 			transformed(sorted("Last seen", false)).colouredState("State").override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).
 			opening().width("Sensor", 110).width("State", 80).width("Last seen", 130).at(8, 4, 8, 8),
 		table(text{"Most missing, if any", "Sensors of which most reports are missing in this time; empty where none is. Click one for its history."},
-			[]string{"Sensor", "Missing", "Rejected", "Completeness"}, missing).transformedFirst(listed("Missing")...).gaugedIn("Completeness", completenessBands).
+			[]string{"Sensor", "Missing", "Rejected", "Completeness"}, missing).transformedFirst(positive("Missing")).gaugedIn("Completeness", completenessBands).
 			opening().width("Sensor", 110).width("Missing", 80).width("Rejected", 80).at(16, 4, 8, 8),
 	}
 }

@@ -77,11 +77,11 @@ func overviewAttention() []Panel {
 			override(Matcher{"byName", "Last seen"}, Property{"unit", "dateTimeFromNow"}).opening().leads(to("Fleet", fleetUID)).at(0, 20, 8, 6),
 		table(text{
 			"Most missing, if any", "Sensors of which most reports are missing in this time, and how complete they are; empty where none is.",
-		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).transformedFirst(listed("Missing")...).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
+		}, []string{"Sensor", "Title", "Missing", "Completeness"}, incomplete).transformedFirst(positive("Missing")).width("Sensor", 110).width("Missing", 80).width("Completeness", 130).gaugedIn("Completeness", completenessBands).
 			opening().leads(to("Fleet", fleetUID)).at(8, 20, 8, 6),
 		table(text{
 			"Reporting a fault, if any", "What sensors that report say is wrong at this moment: defective street lights, waste containers that are open, dropped or moved. Empty where nothing is.",
 		}, []string{"Sensor", "Place", "In words"}, current("lamp_status", "container_status")).
-			transformedFirst(listed("Value")...).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
+			transformedFirst(positive("Value")).width("Sensor", 110).width("In words", 130).opening().at(16, 20, 8, 6),
 	}
 }

@@ -49,7 +49,7 @@ func pipelineCourse() []Panel {
 			unit("short").points(100).transformed(refused()).stacked().byReason().at(0, 15, 8, 11),
 		barGauge(text{"Reasons", "How many readings of this time were refused, and why."}, "Readings", 12, ledger(question.Reasons)).unit("short").colored(vermillion).at(8, 15, 8, 11),
 		table(text{"Who is refused most, if any", "Sensors of which most readings were refused in this time; empty where none was. Click one for its history."},
-			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).transformedFirst(listed("Rejected")...).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 15, 8, 11),
+			[]string{"Sensor", "Title", "Rejected", "Accepted"}, rejectedMost()).transformedFirst(positive("Rejected")).opening().width("Sensor", 110).width("Rejected", 90).width("Accepted", 90).at(16, 15, 8, 11),
 	}
 }
 

@@ -42,21 +42,6 @@ func first(rows int) Transformation {
 // positive leaves the rows whose number in a column is greater than 0.
 func positive(column string) Transformation { return passing(column, "greater", 0) }
 
-// listed leaves the rows of a table whose number in a column is greater than 0. Where there is none it leaves no table either,
-// so that the panel says so: one for each sensor is made, and what there is of them is put together again.
-func listed(column string) []Transformation {
-	type partition struct {
-		Fields     []string        `json:"fields"`
-		KeepFields bool            `json:"keepFields"`
-		Naming     map[string]bool `json:"naming"`
-	}
-	return []Transformation{
-		positive(column),
-		{"partitionByValues", partition{[]string{"Sensor"}, true, map[string]bool{"asLabels": false}}},
-		{"merge", struct{}{}},
-	}
-}
-
 // below leaves the rows whose number in a column is lower than a value.
 func below(column string, value float64) Transformation { return passing(column, "lower", value) }
 
