@@ -218,7 +218,7 @@ func TestABrokerThatDoesNotLetBridgesInStopsNothing(t *testing.T) {
 	} {
 		if what == "no connection to the broker" {
 			well(t, "sensors", "import", "--data", city.Dir, write(t, "sensors.csv", sensorsCSV))
-			endtoend.Eventually(t, 30*time.Second, "the sensor is known", func() error { return city.Get("/api/v1/sensors/loop-1", nil) })
+			endtoend.Eventually(t, 5*time.Second, "the sensor is known", func() error { return city.Get("/api/v1/sensors/loop-1", nil) })
 		}
 		r := lamppost.itself.Run(t, append(append([]string{"bridges"}, args...), "--data", city.Dir)...)
 		if !strings.Contains(r.Stderr, what) {

@@ -28,7 +28,7 @@ func register(t *testing.T, city *endtoend.City) {
 	if err := city.Post("/api/v1/sensors/import", "text/csv", sensorsCSV, nil); err != nil {
 		t.Fatal(err)
 	}
-	endtoend.Eventually(t, 30*time.Second, "ingest knows the sensors", func() error { return city.Get("/api/v1/sensors/air-1", nil) })
+	endtoend.Eventually(t, 5*time.Second, "ingest knows the sensors", func() error { return city.Get("/api/v1/sensors/air-1", nil) })
 }
 
 // session publishes to a city and dials again where the broker has closed the connection.

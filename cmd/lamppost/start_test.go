@@ -347,7 +347,7 @@ func TestPasswordsEndWhatTheyAllowedAndADemonstrationGoesOn(t *testing.T) {
 	city.Start()
 	ended := func(what string, p *endtoend.Publisher) {
 		t.Helper()
-		endtoend.Eventually(t, 30*time.Second, what+" is ended", func() error {
+		endtoend.Eventually(t, 5*time.Second, what+" is ended", func() error {
 			if err := p.Publish("city/loop-1/readings", `{"speed":50}`); err == nil {
 				return errors.New("it still publishes")
 			}
@@ -370,7 +370,7 @@ func TestPasswordsEndWhatTheyAllowedAndADemonstrationGoesOn(t *testing.T) {
 	}
 	ended("the session of a removed publisher", own)
 	well(t, "publishers", "add", "loop-2", "--data", city.Dir)
-	endtoend.Eventually(t, 30*time.Second, "the removed password is refused", func() error {
+	endtoend.Eventually(t, 5*time.Second, "the removed password is refused", func() error {
 		if p, err := endtoend.DialAs(city.MQTT, "own", "loop-1", password); err == nil {
 			_ = p.Close()
 			return errors.New("it is let in")
