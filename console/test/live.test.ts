@@ -141,27 +141,17 @@ describe('a live stream', () => {
     stream.stop();
   });
 
-  it('is opened again as soon as the network is back', async () => {
+  it.each([
+    ['the network is back', () => window.dispatchEvent(new Event('online'))],
+    ['somebody looks at the page again', () => document.dispatchEvent(new Event('visibilitychange'))],
+  ])('is opened again as soon as %s', async (_, back) => {
     const { server, heard, stream } = open();
     await pass(0);
     server.answer(503);
     server.end();
     await pass(60_000);
     server.answer(200);
-    window.dispatchEvent(new Event('online'));
-    await pass(0);
-    expect(heard.phases.at(-1)).toBe('live');
-    stream.stop();
-  });
-
-  it('is opened again as soon as somebody looks at the page again', async () => {
-    const { server, heard, stream } = open();
-    await pass(0);
-    server.answer(503);
-    server.end();
-    await pass(60_000);
-    server.answer(200);
-    document.dispatchEvent(new Event('visibilitychange'));
+    back();
     await pass(0);
     expect(heard.phases.at(-1)).toBe('live');
     stream.stop();
